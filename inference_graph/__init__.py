@@ -1,0 +1,1 @@
+"""The serving path of the recommendation inference graph: read `pipeline.py` first."""

@@ -1,0 +1,90 @@
+"""Where snapshots are published and found: a folder or an S3 prefix, with a pointer file that moves last."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyarrow import fs
+
+from inference_graph.catalogue import Catalogue, open_snapshot
+from inference_graph.errors import InvalidSnapshot
+
+POINTER = "current"
+KEPT = 5
+
+
+@dataclass(frozen=True)
+class SnapshotStore:
+    """Snapshots under `uri` (a path or s3://bucket/prefix); remote ones are copied once into `cache`."""
+
+    uri: str
+    cache: Path
+
+    def current(self) -> str:
+        """The published snapshot's name. Raises InvalidSnapshot where nothing was published."""
+        filesystem, root = self._filesystem()
+        try:
+            with filesystem.open_input_stream(f"{root}/{POINTER}") as stream:
+                return bytes(stream.read()).decode().strip()
+        except OSError as error:
+            raise InvalidSnapshot(f"no snapshot is published under {self.uri} ({error})") from error
+
+    def open(self, name: str) -> Catalogue:
+        """Copies (where remote), verifies and maps one snapshot. Raises InvalidSnapshot."""
+        if not name or "/" in name or name.startswith("."):
+            raise InvalidSnapshot(f"{name!r} is not a snapshot's name")
+        filesystem, root = self._filesystem()
+        if isinstance(filesystem, fs.LocalFileSystem):
+            return open_snapshot(Path(root) / name)
+        local = self.cache / name
+        if not local.exists():
+            draft = self.cache / f".copying-{name}-{os.getpid()}"
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(parents=True)
+            try:
+                fs.copy_files(f"{root}/{name}", str(draft), source_filesystem=filesystem, destination_filesystem=fs.LocalFileSystem())
+                open_snapshot(draft)
+                os.replace(draft, local)
+            except OSError as error:
+                raise InvalidSnapshot(f"{name} could not be copied from {self.uri} ({error})") from error
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+        return open_snapshot(local)
+
+    def publish(self, folder: Path, pinned: frozenset[str] = frozenset()) -> None:
+        """Makes a complete snapshot folder the current one; the newest five and every pinned one are kept."""
+        filesystem, root = self._filesystem()
+        target = f"{root}/{folder.name}"
+        if not (isinstance(filesystem, fs.LocalFileSystem) and Path(target) == folder.resolve()):
+            filesystem.create_dir(target, recursive=True)
+            fs.copy_files(str(folder), target, source_filesystem=fs.LocalFileSystem(), destination_filesystem=filesystem)
+        if isinstance(filesystem, fs.LocalFileSystem):
+            draft = Path(root) / f".{POINTER}-{os.getpid()}"
+            draft.write_text(folder.name)
+            os.replace(draft, Path(root) / POINTER)
+        else:
+            with filesystem.open_output_stream(f"{root}/{POINTER}") as stream:
+                stream.write(folder.name.encode())
+        self._forget(filesystem, root, {folder.name, *pinned})
+
+    def _forget(self, filesystem: fs.FileSystem, root: str, kept: set[str]) -> None:
+        manifests = filesystem.get_file_info([f"{entry.path}/manifest.json" for entry in filesystem.get_file_info(fs.FileSelector(root)) if entry.type == fs.FileType.Directory])
+        whole = sorted((m for m in manifests if m.type == fs.FileType.File), key=lambda m: m.mtime, reverse=True)
+        for manifest in whole[KEPT:]:
+            folder = manifest.path.rsplit("/", 1)[0]
+            if folder.rsplit("/", 1)[1] not in kept:
+                filesystem.delete_dir(folder)
+
+    def _filesystem(self) -> tuple[fs.FileSystem, str]:
+        if "://" not in self.uri:
+            return fs.LocalFileSystem(), str(Path(self.uri).resolve())
+        if self.uri.startswith("s3://"):
+            endpoint = os.environ.get("AWS_ENDPOINT_URL")
+            scheme = "http" if endpoint and endpoint.startswith("http://") else "https"
+            filesystem = fs.S3FileSystem(endpoint_override=endpoint, scheme=scheme, connect_timeout=3, request_timeout=10)
+            return filesystem, self.uri.removeprefix("s3://").rstrip("/")
+        filesystem, path = fs.FileSystem.from_uri(self.uri)
+        return filesystem, path.rstrip("/")

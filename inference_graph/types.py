@@ -1,0 +1,166 @@
+"""The values that flow through the graph; all frozen, all arrays of one row per candidate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_graph.catalogue import Catalogue
+from inference_graph.features import USER_FEATURES
+
+Rows = NDArray[np.int32]
+Ranks = NDArray[np.float32]
+Scores = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Column = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A point on the monotonic clock by which an answer is due."""
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        return cls(time.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Seconds left, never negative."""
+        return max(0.0, self.at - time.monotonic())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """A user's interactions, newest first; `rows` is -1 for an item that the catalogue does not know."""
+
+    item_ids: tuple[str, ...] = ()
+    rows: Rows = field(default_factory=lambda: np.empty(0, np.int32))
+    values: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    timestamps: NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))
+    rated: Mask = field(default_factory=lambda: np.empty(0, np.bool_))
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "values", "timestamps", "rated"):
+            if len(getattr(self, name)) != len(self.item_ids):
+                raise ValueError(f"history {name!r} has {len(getattr(self, name))} entries, expected {len(self.item_ids)}")
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+
+def default_user_features() -> NDArray[np.float32]:
+    return np.array([feature.default for feature in USER_FEATURES], np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UserState:
+    """What is known of a user: aggregates, history, and the items that nobody may be shown now."""
+
+    known: bool = False
+    features: NDArray[np.float32] = field(default_factory=default_user_features)
+    history: History = field(default_factory=History)
+    blocked: Rows = field(default_factory=lambda: np.empty(0, np.int32))
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryFilter:
+    any: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFilter:
+    """Bounds are inclusive; `one_of` empty means no restriction."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    one_of: tuple[str | float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One interaction; `timestamp` in seconds since 1970, `value` in stars or units."""
+
+    user_id: str
+    item_id: str
+    type: str
+    timestamp: float
+    value: float | None = None
+    event_id: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """One request over one catalogue version; `now` is the request's time in seconds since 1970."""
+
+    catalogue: Catalogue
+    now: float
+    request_id: str
+    user_id: str | None = None
+    item_id: str | None = None
+    limit: int = 10
+    exclude: Sequence[str] = ()
+    categories: CategoryFilter = CategoryFilter()
+    columns: Mapping[str, ColumnFilter] = field(default_factory=dict)
+    session: tuple[Event, ...] = ()
+    user: UserState = field(default_factory=UserState)
+
+    def with_user(self, user: UserState) -> Query:
+        return replace(self, user=user)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Row i of every array describes catalogue item `rows[i]`.
+
+    rows int32 [n]; ranks float32 [n, sources], from 1, NaN where that source did not propose the item;
+    scores float32 [n]; columns of shape [n] or [n, k].
+    """
+
+    rows: Rows
+    ranks: Ranks
+    scores: Scores
+    columns: Mapping[str, Column] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, column in [("ranks", self.ranks), ("scores", self.scores), *self.columns.items()]:
+            if len(column) != len(self.rows):
+                raise ValueError(f"column {name!r} has {len(column)} rows, expected {len(self.rows)}")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def merge(cls, proposals: Sequence[Rows]) -> Candidates:
+        """The union of what the sources proposed, each item once, with its first rank in each source."""
+        rows = np.unique(np.concatenate([np.empty(0, np.int32), *proposals])).astype(np.int32, copy=False)
+        ranks = np.full((len(rows), len(proposals)), np.nan, np.float32)
+        for source, proposed in enumerate(proposals):
+            positions = np.searchsorted(rows, proposed[::-1])
+            ranks[positions, source] = np.arange(len(proposed), 0, -1, dtype=np.float32)
+        return cls(rows, ranks, np.zeros(len(rows), np.float32))
+
+    def take(self, where: Mask | NDArray[np.intp]) -> Candidates:
+        columns = {name: column[where] for name, column in self.columns.items()}
+        return Candidates(self.rows[where], self.ranks[where], self.scores[where], columns)
+
+    def with_columns(self, columns: Mapping[str, Column]) -> Candidates:
+        return replace(self, columns={**self.columns, **columns})
+
+    def with_scores(self, scores: Scores) -> Self:
+        return replace(self, scores=scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """`chosen` indexes the candidates in the order of the answer; `relaxed` names the rules that gave way."""
+
+    chosen: NDArray[np.intp]
+    relaxed: tuple[str, ...] = ()
