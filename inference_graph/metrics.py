@@ -1,0 +1,22 @@
+"""Every metric of the graph; never a user or an item id in a label."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram, Info
+
+STEP_BUCKETS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+REQUESTS = Counter("recommender_requests", "Answered requests", ["surface", "code"])
+REQUEST_SECONDS = Histogram("recommender_request_seconds", "Time to an answer", ["surface"], buckets=STEP_BUCKETS)
+STEP_SECONDS = Histogram("recommender_step_seconds", "Time of one step of the graph", ["role", "component"], buckets=STEP_BUCKETS)
+STEP_FAILURES = Counter("recommender_step_failures", "Steps that failed and were done without", ["component", "reason"])
+CANDIDATES = Counter("recommender_candidates", "Candidates that came in and went out", ["component", "direction"])
+DEGRADED = Counter("recommender_degraded", "Answers that did without a component", ["component"])
+SHOWN = Counter("recommender_shown", "Items shown, by each source that proposed them", ["source"])
+SCORE = Histogram("recommender_score", "Final scores of shown items", buckets=tuple(i / 20 for i in range(1, 21)))
+UNKNOWN_ITEMS = Counter("recommender_unknown_items", "Item ids that the catalogue does not know")
+EVENTS = Counter("recommender_events", "Events received", ["result"])
+EVENT_LOOP_LAG = Gauge("recommender_event_loop_lag_seconds", "How late the event loop runs its timers")
+SNAPSHOT_AGE = Gauge("recommender_snapshot_age_seconds", "Age of the catalogue snapshot in use")
+FEATURE_AGE = Gauge("recommender_feature_age_seconds", "Time since the newest event that the snapshot's features know")
+INFO = Info("recommender", "Versions in use")
