@@ -1,0 +1,105 @@
+"""How a user's events are kept in Redis: the keys, what identifies an event, the members and the stream's entries."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import orjson
+
+from inference_graph.features import tie_break
+from inference_graph.types import Event
+
+HISTORY_KEPT = 500
+IDENTITIES_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Every key begins with the prefix in braces: one hash slot, so that one script may touch them all."""
+
+    prefix: str
+
+    def history(self, user_id: str) -> str:
+        return f"{{{self.prefix}}}:history:{user_id}"
+
+    def identities(self, user_id: str) -> str:
+        return f"{{{self.prefix}}}:identities:{user_id}"
+
+    @property
+    def events(self) -> str:
+        return f"{{{self.prefix}}}:events"
+
+    @property
+    def newest(self) -> str:
+        return f"{{{self.prefix}}}:newest"
+
+    @property
+    def blocked(self) -> str:
+        return f"{{{self.prefix}}}:blocked"
+
+    @property
+    def blocked_version(self) -> str:
+        return f"{{{self.prefix}}}:blocked_version"
+
+
+class StoredEvent(NamedTuple):
+    """One entry of a history; a named tuple because a request builds 500 of them."""
+
+    item_id: str
+    type: str
+    value: float | None
+    timestamp: float
+    identity: str
+
+
+def identity_of(event: Event) -> str:
+    """The same for an event that is sent again: by its event_id, or else by user, item, type and time."""
+    parts: list[object] = [event.user_id, event.item_id, event.type, float(event.timestamp)]
+    if event.event_id is not None:
+        parts = [event.user_id, event.event_id]
+    return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]
+
+
+def history_member(event: Event) -> bytes:
+    """The member of the history's sorted set, whose score is the timestamp."""
+    return orjson.dumps([identity_of(event), event.item_id, event.type, event.value, float(event.timestamp)])
+
+
+def stream_entry(event: Event) -> bytes:
+    """The value of the field `event` of one entry of the stream."""
+    return orjson.dumps(
+        {
+            "user_id": event.user_id,
+            "item_id": event.item_id,
+            "type": event.type,
+            "value": event.value,
+            "timestamp": float(event.timestamp),
+            "identity": identity_of(event),
+            "request_id": event.request_id,
+        }
+    )
+
+
+def read_history(user_id: str, members: Sequence[bytes]) -> tuple[StoredEvent, ...]:
+    """Events, newest first, from members by falling score. Raises ValueError for a member of another shape."""
+    found = [_event(entry) for entry in orjson.loads(b"[" + b",".join(members) + b"]")]
+    ordered: list[StoredEvent] = []
+    for _, tied in itertools.groupby(found, lambda event: event.timestamp):
+        events = list(tied)
+        if len(events) > 1:
+            events.sort(key=lambda event: tie_break(user_id, event.item_id, event.timestamp), reverse=True)
+        ordered += events
+    return tuple(ordered)
+
+
+def _event(entry: object) -> StoredEvent:
+    if isinstance(entry, list) and len(entry) == 5:
+        identity, item_id, type_, value, timestamp = entry
+        numbers = isinstance(timestamp, int | float) and (value is None or isinstance(value, int | float))
+        if numbers and isinstance(item_id, str) and isinstance(type_, str) and isinstance(identity, str):
+            return StoredEvent(item_id, type_, value, float(timestamp), identity)
+    raise ValueError(f"a history entry is not [identity, item_id, type, value, timestamp]: {str(entry)[:100]}")

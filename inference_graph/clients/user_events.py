@@ -1,0 +1,150 @@
+"""Redis: a user's history and the blocked items in one trip, and the event log that both are written with."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import orjson
+import redis.asyncio
+
+from inference_graph.clients.event_format import (
+    HISTORY_KEPT,
+    IDENTITIES_KEPT,
+    Keys,
+    StoredEvent,
+    history_member,
+    identity_of,
+    read_history,
+    stream_entry,
+)
+from inference_graph.clients.redis_connection import redis_errors
+from inference_graph.types import Event
+
+WRITE_EVENTS = """
+local now, history_kept, identities_kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local stored, newest = 0, redis.call('GET', KEYS[2])
+for i = 4, #ARGV, 5 do
+  local user = tonumber(ARGV[i])
+  local identity, timestamp, member, entry = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  if redis.call('ZADD', KEYS[user + 1], 'NX', now, identity) == 1 then
+    redis.call('ZADD', KEYS[user], timestamp, member)
+    redis.call('XADD', KEYS[1], '*', 'event', entry)
+    if not newest or tonumber(timestamp) > tonumber(newest) then newest = timestamp end
+    stored = stored + 1
+  end
+end
+for user = 3, #KEYS, 2 do
+  redis.call('ZREMRANGEBYRANK', KEYS[user], 0, -history_kept - 1)
+  redis.call('ZREMRANGEBYRANK', KEYS[user + 1], 0, -identities_kept - 1)
+end
+if newest then redis.call('SET', KEYS[2], newest) end
+return stored
+"""
+"""Identities are scored by the time they arrived: the newest are kept, however old the event that was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUser:
+    """What Redis knows of a user: events newest first, and the newest event of all users, in seconds since 1970."""
+
+    events: tuple[StoredEvent, ...]
+    blocked: frozenset[str]
+    newest: float | None
+
+
+class UserEvents:
+    """Histories, the event stream and the blocked items under one prefix; shared by all requests."""
+
+    def __init__(self, redis: redis.asyncio.Redis, prefix: str) -> None:
+        self._redis = redis
+        self._keys = Keys(prefix)
+        self._write = redis.register_script(WRITE_EVENTS)
+        self._blocked: tuple[bytes | None, frozenset[str]] | None = None
+
+    @property
+    def last_blocked(self) -> frozenset[str]:
+        """The blocked items as last read; none before the first read."""
+        return self._blocked[1] if self._blocked is not None else frozenset()
+
+    async def read(self, user_id: str | None) -> StoredUser:
+        """History, blocked items and the newest event, in one trip; in two right after the blocked items changed."""
+        with redis_errors("reading a user"):
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.mget(self._keys.blocked_version, self._keys.newest)
+                if user_id is not None:
+                    pipeline.zrevrange(self._keys.history(user_id), 0, HISTORY_KEPT - 1)
+                replies = await pipeline.execute()
+            (version, newest), members = replies[0], replies[1] if user_id is not None else []
+            events = read_history(user_id, members) if user_id is not None else ()
+            return StoredUser(events, await self._blocked_at(version), None if newest is None else float(newest))
+
+    async def _blocked_at(self, version: bytes | None) -> frozenset[str]:
+        if self._blocked is None or self._blocked[0] != version:
+            # The version was read first, so a change in between is seen again at the next read.
+            members = await cast(Awaitable[set[bytes]], self._redis.smembers(self._keys.blocked))
+            self._blocked = (version, frozenset(member.decode() for member in members))
+        return self._blocked[1]
+
+    async def write(self, events: Sequence[Event]) -> tuple[int, int]:
+        """Stores all events or none, in history and stream together; returns how many were new and how many were known."""
+        users = {user_id: 3 + 2 * i for i, user_id in enumerate(dict.fromkeys(event.user_id for event in events))}
+        keys = [self._keys.events, self._keys.newest]
+        for user_id in users:
+            keys += [self._keys.history(user_id), self._keys.identities(user_id)]
+        arguments: list[str | bytes | int | float] = [time.time(), HISTORY_KEPT, IDENTITIES_KEPT]
+        for event in events:
+            score = repr(float(event.timestamp))
+            arguments += [users[event.user_id], identity_of(event), score, history_member(event), stream_entry(event)]
+        with redis_errors("writing events"):
+            stored = int(await cast(Awaitable[int], self._write(keys=keys, args=arguments)))
+        return stored, len(events) - stored
+
+    async def events(self, user_id: str, limit: int = HISTORY_KEPT) -> tuple[StoredEvent, ...]:
+        """The newest events of one user, newest first."""
+        with redis_errors("reading a history"):
+            members = await cast(Awaitable[list[bytes]], self._redis.zrevrange(self._keys.history(user_id), 0, HISTORY_KEPT - 1))
+            return read_history(user_id, members)[:limit]
+
+    async def erase(self, user_id: str) -> bool:
+        """Forgets a user here and tells the readers of the stream to; returns whether there was anything to forget."""
+        with redis_errors("erasing a user"):
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.delete(self._keys.history(user_id), self._keys.identities(user_id))
+                pipeline.xadd(self._keys.events, {"erase": orjson.dumps({"user_id": user_id, "timestamp": time.time()})})
+                replies = await pipeline.execute()
+        return bool(replies[0])
+
+    async def block(self, item_ids: Sequence[str]) -> int:
+        """Items that nobody is shown from now on; returns how many were not blocked before."""
+        return await self._change_blocked("sadd", item_ids)
+
+    async def unblock(self, item_ids: Sequence[str]) -> int:
+        return await self._change_blocked("srem", item_ids)
+
+    async def _change_blocked(self, command: str, item_ids: Sequence[str]) -> int:
+        with redis_errors("changing the blocked items"):
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.execute_command(command.upper(), self._keys.blocked, *item_ids)
+                # Never a number that comes again: a counter would, after the keys were lost.
+                pipeline.set(self._keys.blocked_version, uuid.uuid4().hex)
+                replies = await pipeline.execute()
+        return int(replies[0])
+
+    async def fsync_policy(self) -> str | None:
+        """The server's `appendfsync`, `off` without an append-only file; None where it does not say (managed services)."""
+        with redis_errors("asking for its configuration"):
+            try:
+                found = await self._redis.config_get("appendonly", "appendfsync")
+            except redis.exceptions.ResponseError:
+                return None
+        if found.get("appendonly") == "no":
+            return "off"
+        policy = found.get("appendfsync")
+        return str(policy) if policy is not None else None
+
+    async def close(self) -> None:
+        await self._redis.aclose()
