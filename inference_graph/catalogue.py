@@ -163,7 +163,9 @@ def open_snapshot(folder: Path) -> Catalogue:
         tables = {Path(file).stem: np.load(folder / file, mmap_mode="r", allow_pickle=False) for file in manifest["files"]}
         arrays = CatalogueArrays(**{name: tables[name].view(np.ndarray) for name in ARRAYS})
         attributes = {
-            entry["name"]: Attribute(tables[f"attribute_{i}"].view(np.ndarray), tuple(entry["words"]) if entry["words"] is not None else None)
+            entry["name"]: Attribute(
+                tables[f"attribute_{i}"].view(np.ndarray), tuple(entry["words"]) if entry["words"] is not None else None
+            )
             for i, entry in enumerate(manifest["attributes"])
         }
         _check(folder.name, arrays, manifest)

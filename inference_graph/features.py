@@ -47,6 +47,7 @@ def tie_break(user_id: str, item_id: str, timestamp: float) -> bytes:
     """The order of a user's events within one second: by content, because file order is an artefact."""
     return hashlib.sha256(f"{user_id}|{item_id}|{timestamp:.15g}".encode()).digest()
 
+
 HISTORY_LENGTH = 100
 """How many of a user's newest interactions the models see."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from inference_graph.catalogue import Catalogue, open_snapshot
+from inference_graph.catalogue import MANIFEST, Catalogue, open_snapshot
 from inference_graph.errors import InvalidSnapshot
 
 POINTER = "current"
@@ -45,7 +45,8 @@ class SnapshotStore:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir(parents=True)
             try:
-                fs.copy_files(f"{root}/{name}", str(draft), source_filesystem=filesystem, destination_filesystem=fs.LocalFileSystem())
+                here = fs.LocalFileSystem()
+                fs.copy_files(f"{root}/{name}", str(draft), source_filesystem=filesystem, destination_filesystem=here)
                 open_snapshot(draft)
                 os.replace(draft, local)
             except OSError as error:
@@ -71,8 +72,9 @@ class SnapshotStore:
         self._forget(filesystem, root, {folder.name, *pinned})
 
     def _forget(self, filesystem: fs.FileSystem, root: str, kept: set[str]) -> None:
-        manifests = filesystem.get_file_info([f"{entry.path}/manifest.json" for entry in filesystem.get_file_info(fs.FileSelector(root)) if entry.type == fs.FileType.Directory])
-        whole = sorted((m for m in manifests if m.type == fs.FileType.File), key=lambda m: m.mtime, reverse=True)
+        folders = [entry.path for entry in filesystem.get_file_info(fs.FileSelector(root)) if entry.type == fs.FileType.Directory]
+        manifests = filesystem.get_file_info([f"{folder}/{MANIFEST}" for folder in folders])
+        whole = sorted((m for m in manifests if m.type == fs.FileType.File), key=lambda m: m.mtime_ns or 0, reverse=True)
         for manifest in whole[KEPT:]:
             folder = manifest.path.rsplit("/", 1)[0]
             if folder.rsplit("/", 1)[1] not in kept:
@@ -83,8 +85,7 @@ class SnapshotStore:
             return fs.LocalFileSystem(), str(Path(self.uri).resolve())
         if self.uri.startswith("s3://"):
             endpoint = os.environ.get("AWS_ENDPOINT_URL")
-            scheme = "http" if endpoint and endpoint.startswith("http://") else "https"
-            filesystem = fs.S3FileSystem(endpoint_override=endpoint, scheme=scheme, connect_timeout=3, request_timeout=10)
-            return filesystem, self.uri.removeprefix("s3://").rstrip("/")
+            store = fs.S3FileSystem(endpoint_override=endpoint, connect_timeout=3, request_timeout=10)
+            return store, self.uri.removeprefix("s3://").rstrip("/")
         filesystem, path = fs.FileSystem.from_uri(self.uri)
         return filesystem, path.rstrip("/")

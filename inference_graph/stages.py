@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from inference_graph.types import Candidates, Column, Mask, Query, Rows, Scores, Selection
+from inference_graph.types import Candidates, Column, Mask, Proposal, Query, Scored, Scores, Selection
 
 
 class CandidateSource(Protocol):
     """Proposes catalogue rows, best first; a row outside the catalogue is an error, a repetition is not."""
 
-    async def fetch(self, query: Query) -> Rows: ...
+    async def fetch(self, query: Query) -> Proposal: ...
 
 
 class CandidateHydrator(Protocol):
@@ -29,7 +29,7 @@ class Filter(Protocol):
 class Ranker(Protocol):
     """One score in (0, 1] a candidate."""
 
-    async def score(self, query: Query, candidates: Candidates) -> Scores: ...
+    async def score(self, query: Query, candidates: Candidates) -> Scored: ...
 
 
 class Booster(Protocol):

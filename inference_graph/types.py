@@ -159,6 +159,22 @@ class Candidates:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """Catalogue rows, best first; `version` of the model that proposed them, where one did."""
+
+    rows: Rows
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """One score in (0, 1] a candidate; `version` of the model that gave them."""
+
+    scores: Scores
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """`chosen` indexes the candidates in the order of the answer; `relaxed` names the rules that gave way."""
 

@@ -1,1 +1,82 @@
+"""The outside services, one file each; here the roles that the graph sees, so that fakes can stand in for them."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class PredictionLike(Protocol):
+    @property
+    def outputs(self) -> Mapping[str, Array]: ...
+    @property
+    def version(self) -> str: ...
+
+
+class SignatureLike(Protocol):
+    @property
+    def inputs(self) -> Mapping[str, tuple[str, tuple[int, ...]]]:
+        """Name -> (dtype name, shape with -1 for any size)."""
+        ...
+
+
+class ModelServer(Protocol):
+    async def predict(self, inputs: Mapping[str, Array], timeout: float) -> PredictionLike: ...
+    async def signature(self) -> SignatureLike: ...
+
+
+class StoredEvent(Protocol):
+    @property
+    def item_id(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def timestamp(self) -> float: ...
+
+
+class StoredUser(Protocol):
+    @property
+    def events(self) -> Sequence[StoredEvent]: ...
+    @property
+    def blocked(self) -> frozenset[str]: ...
+    @property
+    def newest(self) -> float | None: ...
+
+
+class EventStore(Protocol):
+    @property
+    def last_blocked(self) -> frozenset[str]:
+        """The blocked items as last read: what holds while the store is away."""
+        ...
+
+    async def read(self, user_id: str | None) -> StoredUser: ...
+
+
+class VectorSearch(Protocol):
+    async def search(self, vectors: NDArray[np.float32], k: int) -> Sequence[Sequence[tuple[bytes, float]]]: ...
+
+
+class UserFeatureStore(Protocol):
+    async def read(self, user_id: str) -> NDArray[np.float32] | None: ...
+
+
+class ItemFeatureStore(Protocol):
+    async def read_items(self, item_ids: Sequence[str], columns: Sequence[str]) -> Mapping[str, Array]: ...
+
+
+@dataclass(frozen=True)
+class Clients:
+    user_events: EventStore
+    user_features: UserFeatureStore
+    item_features: ItemFeatureStore
+    vector_index: VectorSearch
+    retrieval: ModelServer
+    ranking: ModelServer

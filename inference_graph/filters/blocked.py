@@ -1,0 +1,19 @@
+"""Drops what nobody may be shown now: the blocked items as last read, even while Redis is away."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from inference_graph.types import Candidates, Mask, Query
+
+
+class Blocked(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["blocked"]
+
+    def keep(self, query: Query, candidates: Candidates) -> Mask:
+        return ~np.isin(candidates.rows, query.user.blocked)

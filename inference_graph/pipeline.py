@@ -1,0 +1,205 @@
+"""The order of the stages: one request's way from a query to an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_graph import metrics
+from inference_graph.clients import EventStore, StoredUser, UserFeatureStore
+from inference_graph.features import TYPE_VALUES
+from inference_graph.hydrators.user_state import user_state
+from inference_graph.ranking.fusion import fuse
+from inference_graph.run import Run, Step
+from inference_graph.stages import Booster, CandidateHydrator, CandidateSource, Filter, Ranker, Selector
+from inference_graph.types import Candidates, Column, Deadline, Mask, Proposal, Query, Scored, Scores, Selection
+
+BEYOND_LIMIT = "candidate_limit"
+POPULAR = "popular"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """All that a request came to; `removed_by[i]` is what took `considered` row i away, or empty.
+
+    `ranked` has the ranker's scores (or the fusion's), `scores` the final ones, `selection` indexes `ranked`.
+    """
+
+    query: Query
+    considered: Candidates
+    removed_by: tuple[str, ...]
+    ranked: Candidates
+    factors: Mapping[str, Scores]
+    scores: Scores
+    selection: Selection
+    degraded: tuple[str, ...]
+    versions: Mapping[str, str | None]
+    timings_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One surface's stages. Filters and boosters are pairs of a name and a component."""
+
+    surface: str
+    history: Step[EventStore]
+    user_features: Step[UserFeatureStore]
+    sources: tuple[Step[CandidateSource], ...]
+    filters: tuple[tuple[str, Filter], ...]
+    candidate_limit: int
+    hydrators: tuple[Step[CandidateHydrator], ...]
+    late_filters: tuple[tuple[str, Filter], ...]
+    ranker: Step[Ranker] | None
+    boosters: tuple[tuple[str, Booster], ...]
+    selector: Selector
+    type_values: Mapping[str, float] = field(default_factory=lambda: TYPE_VALUES)
+    strict: bool = False
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        return tuple(step.name for step in self.sources)
+
+    async def recommend(self, query: Query, deadline: Deadline) -> Answer:
+        """The answer within the deadline, with what it did without in `degraded`. Raises only for a required step."""
+        run = Run(deadline, self.strict)
+        with run.timed("request", "total"):
+            query = await self._with_user(query, run)
+            considered, versions = await self._candidates(query, run)
+            with run.timed("filter", "filters"):
+                removed_by, kept = self._filter(query, considered)
+                considered, removed_by, kept = self._fill_up(query, considered, removed_by, kept)
+                ranked = considered.take(kept)
+            ranked, removed_by = await self._hydrate(query, ranked, kept, removed_by, run)
+            scored = await self._rank(query, ranked, run)
+            ranked = ranked.with_scores(scored.scores)
+            with run.timed("selector", "selection"):
+                factors = {name: booster.factors(query, ranked) for name, booster in self.boosters}
+                scores = np.multiply.reduce([ranked.scores, *factors.values()])
+                selection = self.selector.select(query, ranked.with_scores(scores))
+        answer = Answer(
+            query=query,
+            considered=considered,
+            removed_by=removed_by,
+            ranked=ranked,
+            factors=factors,
+            scores=scores,
+            selection=selection,
+            degraded=tuple(sorted(run.failed)),
+            versions={"retrieval": versions.get("two_tower"), "ranking": scored.version},
+            timings_ms=run.timings_ms,
+        )
+        self._count(answer)
+        return answer
+
+    async def _with_user(self, query: Query, run: Run) -> Query:
+        history, store = self.history, self.user_features.component
+        nobody: StoredUser | None = None
+        if query.user_id is None:
+            stored, features = await run.attempt(history, partial(history.component.read, None), nobody), None
+        else:
+            user_id = query.user_id
+            stored, features = await asyncio.gather(
+                run.attempt(history, partial(history.component.read, user_id), nobody),
+                run.attempt(self.user_features, partial(store.read, user_id), None),
+            )
+        if stored is None:
+            run.failed.add("blocked")
+        blocked = history.component.last_blocked if stored is None else stored.blocked
+        return query.with_user(user_state(query, stored, features, blocked, self.type_values))
+
+    async def _candidates(self, query: Query, run: Run) -> tuple[Candidates, dict[str, str | None]]:
+        nothing = Proposal(np.empty(0, np.int32))
+        proposals = await asyncio.gather(*(run.attempt(s, partial(s.component.fetch, query), nothing) for s in self.sources))
+        for step, proposal in zip(self.sources, proposals, strict=True):
+            metrics.CANDIDATES.labels(step.name, "out").inc(len(proposal.rows))
+        merged = Candidates.merge([proposal.rows for proposal in proposals])
+        return merged, {step.name: proposal.version for step, proposal in zip(self.sources, proposals, strict=True)}
+
+    def _filter(self, query: Query, candidates: Candidates) -> tuple[tuple[str, ...], NDArray[np.intp]]:
+        """What removed each candidate, and the rows that stay, of which only the best fused ones are ranked."""
+        removed_by, kept = _apply(self.filters, query, candidates)
+        if len(kept) > self.candidate_limit:
+            order = np.argsort(-fuse(candidates.ranks[kept]), kind="stable")
+            for index in kept[order[self.candidate_limit :]]:
+                removed_by[index] = BEYOND_LIMIT
+            kept = np.sort(kept[order[: self.candidate_limit]])
+        return tuple(removed_by), kept
+
+    def _fill_up(
+        self, query: Query, considered: Candidates, removed_by: tuple[str, ...], kept: NDArray[np.intp]
+    ) -> tuple[Candidates, tuple[str, ...], NDArray[np.intp]]:
+        """Where too few candidates are left for a full answer, adds the next popular items that every filter lets pass."""
+        wanted = query.limit - len(kept)
+        popular = query.catalogue.popular()
+        start = 0
+        while wanted > 0 and start < len(popular) and POPULAR in self.source_names:
+            ranks = np.full((len(popular[start : start + 4096]), len(self.sources)), np.nan, np.float32)
+            ranks[:, self.source_names.index(POPULAR)] = np.arange(start + 1, start + 1 + len(ranks))
+            chunk = Candidates(popular[start : start + 4096], ranks, np.zeros(len(ranks), np.float32))
+            chunk = chunk.take(~np.isin(chunk.rows, considered.rows))
+            more = chunk.take(_apply(self.filters, query, chunk)[1][:wanted])
+            kept = np.concatenate([kept, np.arange(len(considered), len(considered) + len(more))])
+            considered = _joined(considered, more)
+            removed_by = (*removed_by, *("" for _ in range(len(more))))
+            wanted -= len(more)
+            start += 4096
+        return considered, removed_by, kept
+
+    async def _hydrate(
+        self, query: Query, ranked: Candidates, kept: NDArray[np.intp], removed_by: tuple[str, ...], run: Run
+    ) -> tuple[Candidates, tuple[str, ...]]:
+        if not self.hydrators:
+            return ranked, removed_by
+        nothing: Mapping[str, Column] = {}
+        calls = (run.attempt(s, partial(s.component.hydrate, query, ranked), nothing) for s in self.hydrators)
+        for columns in await asyncio.gather(*calls):
+            ranked = ranked.with_columns(columns)
+        late, stay = _apply(self.late_filters, query, ranked)
+        whole = list(removed_by)
+        for position, index in enumerate(kept):
+            whole[index] = late[position]
+        return ranked.take(stay), tuple(whole)
+
+    async def _rank(self, query: Query, candidates: Candidates, run: Run) -> Scored:
+        metrics.CANDIDATES.labels("ranker", "in").inc(len(candidates))
+        fused = Scored(fuse(candidates.ranks))
+        if self.ranker is None or len(candidates) == 0:
+            return fused
+        ranker = self.ranker.component
+        return await run.attempt(self.ranker, partial(ranker.score, query, candidates), fused)
+
+    def _count(self, answer: Answer) -> None:
+        for name in answer.degraded:
+            metrics.DEGRADED.labels(name).inc()
+        shown = answer.selection.chosen
+        for name, proposed in zip(self.source_names, (~np.isnan(answer.ranked.ranks[shown])).sum(axis=0), strict=True):
+            metrics.SHOWN.labels(name).inc(int(proposed))
+        for score in answer.scores[shown]:
+            metrics.SCORE.observe(float(score))
+        metrics.UNKNOWN_ITEMS.inc(int((answer.query.user.history.rows < 0).sum()))
+
+
+def _apply(filters: tuple[tuple[str, Filter], ...], query: Query, candidates: Candidates) -> tuple[list[str], NDArray[np.intp]]:
+    """The name of the first filter that removed each candidate (or empty), and the indices of those that stay."""
+    removed_by = [""] * len(candidates)
+    kept: Mask = np.ones(len(candidates), np.bool_)
+    for name, component in filters:
+        mask = component.keep(query, candidates)
+        for index in np.flatnonzero(kept & ~mask):
+            removed_by[index] = name
+        kept &= mask
+    return removed_by, np.flatnonzero(kept)
+
+
+def _joined(first: Candidates, second: Candidates) -> Candidates:
+    return replace(
+        first,
+        rows=np.concatenate([first.rows, second.rows]),
+        ranks=np.concatenate([first.ranks, second.ranks]),
+        scores=np.concatenate([first.scores, second.scores]),
+    )

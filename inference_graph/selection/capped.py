@@ -1,0 +1,133 @@
+"""The final order: best score first, under hard caps per category and, where asked, diversity by maximal marginal relevance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference_graph.selection.feasibility import Cap, Places, SearchBound
+from inference_graph.types import Candidates, Query, Selection
+
+SEARCH_BOUND = "search_bound"
+
+
+class CategoryCap(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at_most: int = Field(ge=1, le=500, description="items of one category")
+    first: int = Field(ge=1, le=500, description="among the first so many places")
+    ignore: tuple[str, ...] = Field((), description="categories that are not counted")
+
+    @property
+    def name(self) -> str:
+        return f"at_most_{self.at_most}_of_a_category_in_first_{self.first}"
+
+
+class Capped(BaseModel):
+    """At each place the best current score from which the remaining windows can still be filled.
+
+    Current score = score, or with `diversity` d: (1 - d) x score - d x greatest cosine similarity to what is placed
+    (Carbonell and Goldstein, 1998). Where no order obeys, caps are raised one by one (`relax`) or the answer ends early.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["capped"] = "capped"
+    caps: tuple[CategoryCap, ...] = (CategoryCap(at_most=3, first=5),)
+    diversity: float = Field(0.0, ge=0, le=1, description="0 orders by score alone")
+    when_impossible: Literal["relax", "shorten"] = "relax"
+
+    def select(self, query: Query, candidates: Candidates) -> Selection:
+        scores = np.where(np.isfinite(candidates.scores), candidates.scores, -np.inf).astype(np.float64)
+        count = min(query.limit, len(candidates))
+        order = np.lexsort((candidates.rows, -scores))
+        caps = tuple(_cap(cap, query, candidates, count) for cap in self.caps)
+        window = max((min(cap.window, count) for cap in caps), default=0)
+        if window == 0 and not self.diversity:
+            return Selection(order[:count])
+        pool = candidates.take(order)
+        marginal = _Marginal(query, pool, scores[order], self.diversity)
+        caps = tuple(replace(cap, members=cap.members[order]) for cap in caps)
+        caps, count, relaxed = self._possible(caps, len(pool), count)
+        chosen, bounded = _fill(Places.empty(caps, len(pool), count), marginal, count if self.diversity else min(window, count))
+        rest = np.setdiff1d(np.arange(len(pool)), chosen)[: count - len(chosen)]
+        return Selection(order[np.concatenate([chosen, rest])], (*relaxed, *bounded))
+
+    def _possible(self, caps: tuple[Cap, ...], candidates: int, count: int) -> tuple[tuple[Cap, ...], int, tuple[str, ...]]:
+        """Caps and length that some order obeys, and the names of the caps that had to give way."""
+        relaxed: list[str] = []
+        turn = 0
+        while count and not _fillable(caps, candidates, count):
+            if self.when_impossible == "shorten":
+                count -= 1
+                continue
+            cap = caps[turn % len(caps)]
+            caps = tuple(replace(c, most=c.most + 1) if c is cap else c for c in caps)
+            relaxed += [] if cap.name in relaxed else [cap.name]
+            turn += 1
+        return caps, count, tuple(relaxed)
+
+
+def _cap(cap: CategoryCap, query: Query, candidates: Candidates, count: int) -> Cap:
+    """The cap over the categories that occur in the pool, without ignored ones and those that the request asks for."""
+    index, category = query.catalogue.category_pairs(candidates.rows)
+    exempt = [query.catalogue.categories.index(n) for n in (*cap.ignore, *query.categories.any) if n in query.catalogue.categories]
+    counted = ~np.isin(category, exempt)
+    present, column = np.unique(category[counted], return_inverse=True)
+    members = np.zeros((len(candidates), len(present)), np.bool_)
+    members[index[counted], column] = True
+    return Cap(cap.name, members[:, members.sum(axis=0) > cap.at_most], cap.at_most, min(cap.first, count))
+
+
+def _fillable(caps: tuple[Cap, ...], candidates: int, count: int) -> bool:
+    try:
+        return Places.empty(caps, candidates, count).fillable()
+    except SearchBound:
+        return True
+
+
+class _Marginal:
+    """The current scores of a pool that is sorted by score, updated as items are placed."""
+
+    def __init__(self, query: Query, pool: Candidates, scores: NDArray[np.float64], diversity: float) -> None:
+        self.current = scores.copy()
+        self._diversity = diversity
+        if diversity:
+            self._scores = scores
+            self._vectors = query.catalogue.arrays.vectors[pool.rows].astype(np.float32)
+            self._similarity = np.zeros(len(pool), np.float32)
+            self.current = (1 - diversity) * scores
+
+    def placed(self, index: int) -> None:
+        if self._diversity:
+            np.maximum(self._similarity, self._vectors @ self._vectors[index], out=self._similarity)
+            self.current = (1 - self._diversity) * self._scores - self._diversity * self._similarity
+
+
+def _fill(places: Places, marginal: _Marginal, length: int) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    """Fills `length` places; beyond the search's bound the pick is greedy, and the second value says so."""
+    chosen: list[int] = []
+    bounded: set[str] = set()
+    while len(chosen) < length:
+        choices = np.flatnonzero(places.allowed())
+        if len(choices) == 0:
+            break
+        for index in choices[np.argsort(-marginal.current[choices], kind="stable")]:
+            places.place(int(index))
+            try:
+                fits = bool(bounded) or places.fillable()
+            except SearchBound:
+                fits = True
+                bounded.add(SEARCH_BOUND)
+            if fits:
+                break
+            places.unplace(int(index))
+        else:
+            break
+        chosen.append(int(index))
+        marginal.placed(int(index))
+    return np.array(chosen, np.intp), tuple(bounded)

@@ -1,0 +1,34 @@
+"""The most popular items, of the categories that the request asks for where it does: what a stranger gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference_graph.clients import Clients
+from inference_graph.types import Proposal, Query
+
+
+class PopularSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["popular"]
+    limit: int = Field(200, ge=1, le=5000, description="items proposed at most")
+
+    def build(self, clients: Clients) -> Popular:
+        return Popular(self.limit)
+
+
+@dataclass(frozen=True)
+class Popular:
+    limit: int
+
+    async def fetch(self, query: Query) -> Proposal:
+        segments = query.categories.any or (None,)
+        if len(segments) == 1:
+            return Proposal(query.catalogue.popular(segments[0])[: self.limit])
+        share = -(-self.limit // len(segments))
+        return Proposal(np.concatenate([query.catalogue.popular(segment)[:share] for segment in segments]))

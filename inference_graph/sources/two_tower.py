@@ -1,0 +1,41 @@
+"""Candidates from the two-tower retrieval model: the nearest items to the user's vector, found inside the SavedModel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference_graph.clients import Clients, ModelServer
+from inference_graph.errors import DependencyBadResponse
+from inference_graph.model_inputs import user_inputs
+from inference_graph.types import Proposal, Query
+
+
+class TwoTowerSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["two_tower"]
+    limit: int = Field(300, ge=1, le=5000, description="items proposed at most")
+    timeout_seconds: float = Field(0.1, gt=0, le=10, description="time for the model's answer")
+
+    def build(self, clients: Clients) -> TwoTower:
+        return TwoTower(clients.retrieval, self.limit, self.timeout_seconds)
+
+
+@dataclass(frozen=True)
+class TwoTower:
+    model: ModelServer
+    limit: int
+    timeout: float
+
+    async def fetch(self, query: Query) -> Proposal:
+        inputs = user_inputs(await self.model.signature(), query)
+        prediction = await self.model.predict(inputs, self.timeout)
+        try:
+            item_ids = prediction.outputs["item_ids"][0, : self.limit]
+        except (KeyError, IndexError) as error:
+            raise DependencyBadResponse("the retrieval model's answer has no item_ids [1, k]") from error
+        rows = query.catalogue.rows_of(item_ids)
+        return Proposal(rows[rows >= 0], prediction.version)
