@@ -11,6 +11,7 @@ from pyarrow import fs
 
 from inference_graph.catalogue import MANIFEST, Catalogue, open_snapshot
 from inference_graph.errors import InvalidSnapshot
+from inference_graph.storage import open_filesystem, write_file
 
 POINTER = "current"
 KEPT = 5
@@ -25,7 +26,7 @@ class SnapshotStore:
 
     def current(self) -> str:
         """The published snapshot's name. Raises InvalidSnapshot where nothing was published."""
-        filesystem, root = self._filesystem()
+        filesystem, root = open_filesystem(self.uri)
         try:
             with filesystem.open_input_stream(f"{root}/{POINTER}") as stream:
                 return bytes(stream.read()).decode().strip()
@@ -36,7 +37,7 @@ class SnapshotStore:
         """Copies (where remote), verifies and maps one snapshot. Raises InvalidSnapshot."""
         if not name or "/" in name or name.startswith("."):
             raise InvalidSnapshot(f"{name!r} is not a snapshot's name")
-        filesystem, root = self._filesystem()
+        filesystem, root = open_filesystem(self.uri)
         if isinstance(filesystem, fs.LocalFileSystem):
             return open_snapshot(Path(root) / name)
         local = self.cache / name
@@ -57,18 +58,12 @@ class SnapshotStore:
 
     def publish(self, folder: Path, pinned: frozenset[str] = frozenset()) -> None:
         """Makes a complete snapshot folder the current one; the newest five and every pinned one are kept."""
-        filesystem, root = self._filesystem()
+        filesystem, root = open_filesystem(self.uri)
         target = f"{root}/{folder.name}"
         if not (isinstance(filesystem, fs.LocalFileSystem) and Path(target) == folder.resolve()):
             filesystem.create_dir(target, recursive=True)
             fs.copy_files(str(folder), target, source_filesystem=fs.LocalFileSystem(), destination_filesystem=filesystem)
-        if isinstance(filesystem, fs.LocalFileSystem):
-            draft = Path(root) / f".{POINTER}-{os.getpid()}"
-            draft.write_text(folder.name)
-            os.replace(draft, Path(root) / POINTER)
-        else:
-            with filesystem.open_output_stream(f"{root}/{POINTER}") as stream:
-                stream.write(folder.name.encode())
+        write_file(f"{self.uri.rstrip('/')}/{POINTER}", folder.name.encode())
         self._forget(filesystem, root, {folder.name, *pinned})
 
     def _forget(self, filesystem: fs.FileSystem, root: str, kept: set[str]) -> None:
@@ -79,13 +74,3 @@ class SnapshotStore:
             folder = manifest.path.rsplit("/", 1)[0]
             if folder.rsplit("/", 1)[1] not in kept:
                 filesystem.delete_dir(folder)
-
-    def _filesystem(self) -> tuple[fs.FileSystem, str]:
-        if "://" not in self.uri:
-            return fs.LocalFileSystem(), str(Path(self.uri).resolve())
-        if self.uri.startswith("s3://"):
-            endpoint = os.environ.get("AWS_ENDPOINT_URL")
-            store = fs.S3FileSystem(endpoint_override=endpoint, connect_timeout=3, request_timeout=10)
-            return store, self.uri.removeprefix("s3://").rstrip("/")
-        filesystem, path = fs.FileSystem.from_uri(self.uri)
-        return filesystem, path.rstrip("/")
