@@ -26,6 +26,10 @@ from inference_graph.types import Event
 
 WRITE_EVENTS = """
 local now, history_kept, identities_kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+for i = 3, #KEYS do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  if kind ~= 'zset' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. kind) end
+end
 local stored, newest = 0, redis.call('GET', KEYS[2])
 for i = 4, #ARGV, 5 do
   local user = tonumber(ARGV[i])
@@ -44,7 +48,8 @@ end
 if newest then redis.call('SET', KEYS[2], newest) end
 return stored
 """
-"""Identities are scored by the time they arrived: the newest are kept, however old the event that was sent."""
+"""A script is not rolled back: types are checked before the first write. Identities are scored by the time they
+arrived: the newest are kept, however old the event that was sent."""
 
 
 @dataclass(frozen=True, slots=True)
