@@ -1,0 +1,67 @@
+"""What is wrong with users' data: each broken row with its file and line, and the error that refuses it.
+
+InvalidData (an InferenceGraphError)
+    raised for a missing file or column, a wrong dataset.yaml, or rows that are broken
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from inference_graph.errors import InferenceGraphError
+from rec_models.data.tables import Table
+
+SHOWN = 20
+
+
+class InvalidData(InferenceGraphError):
+    pass
+
+
+@dataclass(frozen=True, order=True)
+class BrokenRow:
+    """`line` is the line of the file, from 1 with the header; the row, from 1, where the file is Parquet."""
+
+    file: str
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}"
+
+
+@dataclass
+class Problems:
+    """Collects broken rows; keeps the first `SHOWN` of each kind and counts all."""
+
+    rows: list[BrokenRow] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, file: str, line: int, what: str) -> None:
+        self.count += 1
+        if self.count <= 50 * SHOWN:
+            self.rows.append(BrokenRow(file, line, what))
+
+    def add_where(self, table: Table, bad: pl.Series, column: str, expected: str) -> None:
+        """One problem for each row where `bad` is true: `column: expected ..., got ...`."""
+        found = bad.arg_true()
+        for row in found.head(SHOWN).to_list():
+            self.rows.append(BrokenRow(table.name, table.line(row), f"{column}: expected {expected}, got {shown(table, row, column)}"))
+        self.count += len(found)
+
+    def first(self) -> list[BrokenRow]:
+        return sorted(self.rows)[:SHOWN]
+
+    def refuse(self, folder: Path) -> None:
+        """Raises InvalidData where there is any problem, naming the first."""
+        if not self.count:
+            return
+        further = f" (and {self.count - 1:,} more)" if self.count > 1 else ""
+        raise InvalidData(f"{self.first()[0]}{further}; nothing was written, `inference-graph data check {folder}` lists them all")
+
+
+def shown(table: Table, row: int, column: str) -> str:
+    return repr(table.frame[column][row])[:80]
