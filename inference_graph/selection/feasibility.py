@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-NODE_BOUND = 20_000
+NODE_BOUND = 2_000
+"""About 60 ms of work: what a request can spare at worst."""
 
 
 class SearchBound(Exception):
@@ -64,7 +65,7 @@ class Places:
         """True where some order of free candidates fills every remaining place. Raises SearchBound."""
         if self.filled >= self.count or not self._capped():
             return bool(self.free.sum() >= self.count - self.filled)
-        if self.free.sum() < self.count - self.filled:
+        if self.free.sum() < self.count - self.filled or self._overcrowded():
             return False
         if self._fillable_greedily():
             return True
@@ -72,6 +73,15 @@ class Places:
 
     def _capped(self) -> bool:
         return any(self.filled < cap.window for cap in self.caps)
+
+    def _overcrowded(self) -> bool:
+        """True where even the items with the fewest capped categories need more room than a cap has left."""
+        for cap, used in zip(self.caps, self.used, strict=True):
+            places = max(0, min(cap.window, self.count) - self.filled)
+            needed = np.sort(cap.members[self.free].sum(axis=1))[:places].sum()
+            if needed > np.maximum(cap.most - used, 0).sum():
+                return True
+        return False
 
     def _fillable_greedily(self) -> bool:
         placed: list[int] = []
