@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pyarrow import fs
 
@@ -19,7 +20,7 @@ def open_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
         filesystem, path = fs.FileSystem.from_uri(uri)
         return filesystem, path.rstrip("/")
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    scheme = "http" if endpoint and endpoint.startswith("http://") else "https"
+    scheme: Literal["http", "https"] = "http" if endpoint and endpoint.startswith("http://") else "https"
     filesystem = fs.S3FileSystem(endpoint_override=endpoint, scheme=scheme, connect_timeout=3, request_timeout=10)
     return filesystem, uri.removeprefix("s3://").rstrip("/")
 
