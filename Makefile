@@ -1,0 +1,91 @@
+# Needs nothing but make and Python 3.11 with its venv module; everything else goes into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint check-old-tensorflow lock clean clean-data
+.SUFFIXES:
+
+PORT ?= 8080
+export DATA PORT REDIS_URL PYTHON
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV CONDA_PREFIX
+
+BIN := .venv/bin
+STARTED := $(shell date +%s)
+# Changes with what is to be installed, so that an environment that is up to date is not looked at again.
+READY := .venv/ready-$(shell cat requirements.lock requirements-uv.txt pyproject.toml | cksum | tr -d ' ')
+# A long download ends with make, even when make is killed.
+TIED := $(shell setpriv --pdeathsig KILL true 2>/dev/null && echo setpriv --pdeathsig KILL)
+
+ifneq ($(filter run,$(MAKECMDGOALS)),)
+ifneq ($(shell uname -sm),Linux x86_64)
+ifeq ($(REDIS_URL),)
+$(error the embedded Redis with vector search exists for linux-x86_64 only: give one with `make run REDIS_URL=redis://host:port`)
+endif
+endif
+endif
+
+help:
+	@echo 'make run                  set up, prepare, train, serve and ask; stays up until Ctrl-C'
+	@echo '  DATA=FOLDER             use this data set instead of the built-in one'
+	@echo '  PORT=8080               port of the HTTP interface'
+	@echo '  REDIS_URL=redis://...   use this Redis (with vector search) instead of the embedded one'
+	@echo 'make test                 set up and run every check and test'
+	@echo 'make lint                 ruff, import contracts, mypy'
+	@echo 'make check-old-tensorflow run the exported models in TensorFlow 2.18, in an environment of its own'
+	@echo 'make lock                 resolve the dependencies of pyproject.toml anew'
+	@echo 'make clean                remove environments and caches (clean-data: what running made, too)'
+	@echo 'PYTHON=/path/python3.11   names the Python to set up with'
+
+run: $(READY)
+	@ENVIRONMENT_SECONDS=$$(( $$(date +%s) - $(STARTED) )) exec $(BIN)/inference-graph up --port "$$PORT" --stop-with-parent $${DATA:+--data "$$DATA"}
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+check-old-tensorflow: .venv-tf218/ready
+	.venv-tf218/bin/python tests/models/run_in_old_tensorflow.py
+
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements.lock
+
+clean:
+	rm -rf .venv .venv-tf218 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-data: clean
+	rm -rf .run .cache
+
+# Each line can be interrupted and run again. The last one says that all of them ended.
+$(READY):
+	@$(call create_environment,.venv)
+	@$(TIED) $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@$(TIED) $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock
+	@$(TIED) $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@rm -f .venv/ready-* && touch $(READY)
+
+.venv-tf218/ready: requirements-tf218.lock | $(READY)
+	@$(call create_environment,.venv-tf218)
+	@$(TIED) $(BIN)/uv pip sync --python .venv-tf218/bin/python --require-hashes requirements-tf218.lock
+	@touch $@
+
+# An environment of another Python, or of another folder than this (a moved checkout), is made anew.
+define create_environment
+	for candidate in "$$PYTHON" python3.11 python3; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then break; fi; \
+	  candidate=; \
+	done; \
+	if [ -z "$$candidate" ]; then \
+	  echo "error: Python 3.11 is needed and is not on the PATH: install it (Debian 12: apt install python3 python3-venv) or name it with PYTHON=/path/to/python3.11" >&2; exit 1; \
+	fi; \
+	if ! "$$candidate" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "error: $$candidate has no venv module: install it (Debian: apt install python3-venv), then run make again" >&2; exit 1; \
+	fi; \
+	clear=; \
+	if [ -e $(1) ]; then \
+	  grep -qsF "$(CURDIR)/$(1)" $(1)/bin/activate && $(1)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || clear=--clear; \
+	fi; \
+	"$$candidate" -m venv $$clear $(1)
+endef
