@@ -14,6 +14,9 @@ READY := .venv/ready-$(shell cat requirements.lock requirements-uv.txt pyproject
 # A long download ends with make, even when make is killed.
 TIED := $(shell setpriv --pdeathsig KILL true 2>/dev/null && echo setpriv --pdeathsig KILL)
 
+# uv trusts what the machine trusts, as pip does on Debian; its own list does where the machine has none.
+UV := $(BIN)/uv $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
+
 ifneq ($(filter run,$(MAKECMDGOALS)),)
 ifneq ($(shell uname -sm),Linux x86_64)
 ifeq ($(REDIS_URL),)
@@ -49,7 +52,7 @@ check-old-tensorflow: .venv-tf218/ready
 	.venv-tf218/bin/python tests/models/run_in_old_tensorflow.py
 
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements.lock
+	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements.lock
 
 clean:
 	rm -rf .venv .venv-tf218 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info
@@ -62,13 +65,13 @@ clean-data: clean
 $(READY):
 	@$(call create_environment,.venv)
 	@$(TIED) $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
-	@$(TIED) $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock
-	@$(TIED) $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(TIED) $(UV) pip sync --python $(BIN)/python --require-hashes requirements.lock
+	@$(TIED) $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@rm -f .venv/ready-* && touch $(READY)
 
 .venv-tf218/ready: requirements-tf218.lock | $(READY)
 	@$(call create_environment,.venv-tf218)
-	@$(TIED) $(BIN)/uv pip sync --python .venv-tf218/bin/python --require-hashes requirements-tf218.lock
+	@$(TIED) $(UV) pip sync --python .venv-tf218/bin/python --require-hashes requirements-tf218.lock
 	@touch $@
 
 # An environment of another Python, or of another folder than this (a moved checkout), is made anew.
