@@ -1,0 +1,113 @@
+"""Feast: one FeatureStore a process, opened once; a user's features, and fresh columns of the candidates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import prometheus_client  # noqa: F401  # Feast's import would switch it to files that several processes share
+from numpy.typing import NDArray
+
+from inference_graph.clients.feast_address import feast_connection_string
+from inference_graph.clients.redis_connection import open_redis, redis_errors
+from inference_graph.errors import DependencyBadResponse, InvalidConfiguration
+from inference_graph.features import USER_FEATURES
+
+_MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+_before = os.environ.get(_MULTIPROCESS)
+
+from feast import FeatureStore, RepoConfig  # noqa: E402
+from feast.errors import FeastError  # noqa: E402
+from feast.infra.online_stores.redis import RedisOnlineStore  # noqa: E402
+
+if _before is None:
+    os.environ.pop(_MULTIPROCESS, None)
+
+USER_SERVICE = "user_features_v1"
+
+
+def open_feature_store(registry: str, project: str, redis_url: str, timeout: float = 0.5) -> FeatureStore:
+    """Reads the registry once and for good; nothing is sent to Redis before the first read. `timeout` in seconds.
+
+    Raises InvalidConfiguration where the registry is not there or does not know the project.
+    """
+    if "://" not in registry and not Path(registry).is_file():
+        raise InvalidConfiguration(f"FEATURE_REGISTRY: {registry} is not there: run `inference-graph materialize` first")
+    config = RepoConfig(
+        project=project,
+        provider="local",
+        registry={"registry_type": "file", "path": registry, "cache_ttl_seconds": 0},
+        online_store={"type": "redis", "connection_string": feast_connection_string(redis_url, timeout)},
+        entity_key_serialization_version=3,
+    )
+    store = FeatureStore(config=config)
+    try:
+        store.get_feature_service(USER_SERVICE)
+    except FeastError as error:
+        message = f"FEATURE_REGISTRY: {registry} holds no {USER_SERVICE} of project {project!r}: run `inference-graph materialize`"
+        raise InvalidConfiguration(message) from error
+    _use_bounded_client(store, redis_url, timeout)
+    return store
+
+
+def _use_bounded_client(store: FeatureStore, redis_url: str, timeout: float) -> None:
+    # Feast's own client waits seconds between retries and has no bound on connections.
+    _online_store(store)._client_async = open_redis(redis_url, timeout)
+
+
+def _online_store(store: FeatureStore) -> RedisOnlineStore:
+    online = cast(Any, store._get_provider()).online_store
+    assert isinstance(online, RedisOnlineStore)
+    return online
+
+
+class UserFeatures:
+    """Slow features of users, and columns of items that change between snapshots; shared by all requests."""
+
+    def __init__(self, store: FeatureStore) -> None:
+        self._store = store
+        self._service = store.get_feature_service(USER_SERVICE)
+
+    async def read(self, user_id: str) -> NDArray[np.float32] | None:
+        """float32 [U] in the order of features.USER_FEATURES; None for a user whom the online store does not know."""
+        with _feast_errors("reading a user's features"):
+            reply = await self._store.get_online_features_async(self._service, [{"user_id": user_id}])
+            row = {name: values[0] for name, values in reply.to_dict().items()}
+            values = [row[feature.name] for feature in USER_FEATURES]
+        if all(value is None for value in values):
+            return None
+        filled = [feature.default if value is None else value for feature, value in zip(USER_FEATURES, values, strict=True)]
+        return np.nan_to_num(np.array(filled, np.float32), nan=0.0)
+
+    async def read_items(self, item_ids: Sequence[str], columns: Sequence[str]) -> Mapping[str, NDArray[Any]]:
+        """Columns given as view:feature, by feature name, [len(item_ids)]: numbers float64 (NaN = not known), text ("")."""
+        if not item_ids:
+            return {column.split(":", 1)[1]: np.empty(0, np.float64) for column in columns}
+        with _feast_errors("reading columns of items"):
+            reply = await self._store.get_online_features_async(list(columns), {"item_id": list(item_ids)})
+            values = reply.to_dict()
+            return {name: _column(values[name]) for name in (column.split(":", 1)[1] for column in columns)}
+
+    async def close(self) -> None:
+        client = _online_store(self._store)._client_async
+        if client is not None:
+            await client.aclose()
+
+
+def _column(values: Sequence[object]) -> NDArray[Any]:
+    if any(isinstance(value, str) for value in values):
+        return np.array(["" if value is None else value for value in values], np.str_)
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+@contextmanager
+def _feast_errors(doing: str) -> Iterator[None]:
+    with redis_errors(doing):
+        try:
+            yield
+        except (FeastError, KeyError, TypeError) as error:
+            raise DependencyBadResponse(f"Feast, {doing}: {error!r}") from error

@@ -1,0 +1,63 @@
+"""How item vectors are kept in Redis: names, the search command and its reply, in the subset that all vendors speak."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_graph.errors import DependencyBadResponse
+
+Algorithm = Literal["flat", "hnsw"]
+FLAT_ITEMS = 100_000
+"""Up to here the exact search is fast enough; above, HNSW with as wide a search as its recall needs."""
+
+
+def pointer_key(prefix: str) -> str:
+    """The string that names the live index; it moves last."""
+    return f"{{{prefix}}}:items"
+
+
+def index_name(prefix: str, item_ids: NDArray[np.bytes_], vectors: NDArray[np.float32], algorithm: Algorithm) -> str:
+    content = hashlib.sha256(b"\n".join([*item_ids.tolist(), vectors.tobytes()])).hexdigest()[:16]
+    return f"{pointer_key(prefix)}:{content}:{algorithm}"
+
+
+def every_item_key_prefix(prefix: str) -> bytes:
+    return f"{{{prefix}}}:item:".encode()
+
+
+def item_key_prefix(index: str) -> bytes:
+    """An item's hash is this and its id; `index` is `{prefix}:items:<content>:<algorithm>`."""
+    prefix, content = index.rsplit(":items:", 1)
+    return f"{prefix}:item:{content}:".encode()
+
+
+def create_command(index: str, dimensions: int, items: int) -> list[str | bytes | int]:
+    options: list[str | int] = ["TYPE", "FLOAT32", "DIM", dimensions, "DISTANCE_METRIC", "COSINE", "INITIAL_CAP", max(1, items)]
+    if index.endswith(":hnsw"):
+        options += ["M", 16, "EF_CONSTRUCTION", 200]
+    algorithm = index.rsplit(":", 1)[1].upper()
+    head: list[str | bytes | int] = ["FT.CREATE", index, "ON", "HASH", "PREFIX", 1, item_key_prefix(index), "SCHEMA", "vector", "VECTOR"]
+    return [*head, algorithm, len(options), *options]
+
+
+def search_command(index: str, vector: NDArray[np.float32], k: int) -> list[str | bytes | int]:
+    # HNSW's own default of EF_RUNTIME finds half of the nearest hundred.
+    wide = f" EF_RUNTIME {max(200, 2 * k)}" if index.endswith(":hnsw") else ""
+    query = f"*=>[KNN {k} @vector $vector{wide} AS distance]"
+    parameters: list[str | bytes | int] = ["PARAMS", 2, "vector", vector.tobytes()]
+    return ["FT.SEARCH", index, query, *parameters, "RETURN", 1, "distance", "LIMIT", 0, k, "DIALECT", 2]
+
+
+def read_reply(index: str, reply: Sequence[object]) -> list[tuple[bytes, float]]:
+    """[count, key, [b"distance", b"0.25"], ...] as (item id, cosine similarity), nearest first."""
+    start = len(item_key_prefix(index))
+    try:
+        found = [(key[start:], 1.0 - float(fields[1])) for key, fields in zip(reply[1::2], reply[2::2], strict=True)]  # type: ignore[index]
+    except (TypeError, ValueError, IndexError) as error:
+        raise DependencyBadResponse(f"a vector search replied {str(reply)[:200]}") from error
+    return sorted(found, key=lambda pair: -pair[1])
