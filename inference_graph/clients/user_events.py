@@ -69,11 +69,17 @@ class UserEvents:
         self._keys = Keys(prefix)
         self._write = redis.register_script(WRITE_EVENTS)
         self._blocked: tuple[bytes | None, frozenset[str]] | None = None
+        self._newest: float | None = None
 
     @property
     def last_blocked(self) -> frozenset[str]:
         """The blocked items as last read; none before the first read."""
         return self._blocked[1] if self._blocked is not None else frozenset()
+
+    @property
+    def last_newest(self) -> float | None:
+        """The newest event of all users, as last read or written here; None before."""
+        return self._newest
 
     async def read(self, user_id: str | None) -> StoredUser:
         """History, blocked items and the newest event, in one trip; in two right after the blocked items changed."""
@@ -85,7 +91,8 @@ class UserEvents:
                 replies = await pipeline.execute()
             (version, newest), members = replies[0], replies[1] if user_id is not None else []
             events = read_history(user_id, members) if user_id is not None else ()
-            return StoredUser(events, await self._blocked_at(version), None if newest is None else float(newest))
+            self._newest = None if newest is None else float(newest)
+            return StoredUser(events, await self._blocked_at(version), self._newest)
 
     async def _blocked_at(self, version: bytes | None) -> frozenset[str]:
         if self._blocked is None or self._blocked[0] != version:
@@ -106,6 +113,7 @@ class UserEvents:
             arguments += [users[event.user_id], identity_of(event), score, history_member(event), stream_entry(event)]
         with redis_errors("writing events"):
             stored = int(await cast(Awaitable[int], self._write(keys=keys, args=arguments)))
+        self._newest = max([event.timestamp for event in events] + ([] if self._newest is None else [self._newest]))
         return stored, len(events) - stored
 
     async def events(self, user_id: str, limit: int = HISTORY_KEPT) -> tuple[StoredEvent, ...]:

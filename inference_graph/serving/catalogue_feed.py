@@ -1,0 +1,85 @@
+"""The catalogue in use: the first snapshot as soon as there is one, then each new one, off the requests' path."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from inference_graph.catalogue import Catalogue
+from inference_graph.errors import InvalidSnapshot
+from inference_graph.snapshots import SnapshotStore
+
+logger = logging.getLogger(__name__)
+
+REFUSED_SECONDS = 30.0
+"""A refused snapshot is looked at again after this long: reading a large one costs, and it may have been a lost link."""
+
+
+class CatalogueFeed:
+    """Follows the store's pointer, or stays with `pin`. A request takes `catalogue` once and keeps it."""
+
+    def __init__(
+        self,
+        store: SnapshotStore,
+        pin: str | None = None,
+        poll_seconds: float = 1.0,
+        columns_needed: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._store = store
+        self._pin = pin
+        self._poll_seconds = poll_seconds
+        self._columns_needed = columns_needed
+        self._refused: dict[str, float] = {}
+        self._said = ""
+        self.catalogue: Catalogue | None = None
+
+    async def run(self) -> None:
+        """Looks for ever, every `poll_seconds`."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self._poll_seconds)
+
+    async def look(self) -> None:
+        """Takes up the published snapshot if it is another one and good; else the one in use stays."""
+        name = self._pin
+        try:
+            if name is None:
+                name = await asyncio.to_thread(self._store.current)
+            if self._is_news(name):
+                await self._take_up(name)
+            self._said = ""
+        except InvalidSnapshot as error:
+            self._refuse(name, str(error))
+        except Exception as error:
+            # A store's library may raise anything; the feed must outlive it.
+            self._refuse(name, f"{type(error).__name__}: {error}")
+
+    def _is_news(self, name: str) -> bool:
+        if self.catalogue is not None and self.catalogue.name == name:
+            return False
+        return time.monotonic() - self._refused.get(name, -REFUSED_SECONDS) >= REFUSED_SECONDS
+
+    async def _take_up(self, name: str) -> None:
+        opened = await asyncio.to_thread(self._store.open, name)
+        columns, needed = opened.arrays.features.shape[1], self._columns_needed()
+        if columns < needed:
+            raise InvalidSnapshot(f"{name}: {columns} feature columns, expected at least the {needed} that the ranking model takes")
+        self.catalogue = opened
+        self._refused.clear()
+        logger.info("snapshot %s in use: %d items", name, len(opened))
+
+    def _refuse(self, name: str | None, reason: str) -> None:
+        """One line for each snapshot and reason, however often it is looked at."""
+        if name is None:
+            if self._said != reason:
+                logger.warning("no new snapshot: %s; %s", " ".join(reason.split()), self._stays())
+            self._said = reason
+            return
+        if name not in self._refused:
+            logger.error("snapshot %s is refused: %s; %s", name, " ".join(reason.split()), self._stays())
+        self._refused[name] = time.monotonic()
+
+    def _stays(self) -> str:
+        return "waiting for the first" if self.catalogue is None else f"{self.catalogue.name} stays in use"

@@ -1,0 +1,89 @@
+"""Routes of events and users: what happened is written here, read here and erased here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+from urllib.parse import unquote_to_bytes
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
+
+from inference_graph import metrics
+from inference_graph.catalogue import Catalogue
+from inference_graph.clients.event_format import StoredEvent
+from inference_graph.errors import DependencyError, InvalidRequest
+from inference_graph.serving.checks import Words, an_id, decoded, refuse
+from inference_graph.serving.error_answers import RETRY, Fault, Refused
+from inference_graph.serving.event_protocol import parse_events, parse_read_limit, render_events
+from inference_graph.types import Event
+
+TWICE = "one that was stored after all is not stored twice"
+
+
+class EventLog(Protocol):
+    async def write(self, events: Sequence[Event]) -> tuple[int, int]: ...
+    async def events(self, user_id: str, limit: int) -> Sequence[StoredEvent]: ...
+    async def erase(self, user_id: str) -> bool: ...
+
+
+def event_routes(log: EventLog, event_types: Callable[[], frozenset[str]], catalogue: Callable[[], Catalogue | None]) -> APIRouter:
+    """Needs neither models nor a snapshot: events are taken while answers cannot be given yet."""
+    router = APIRouter()
+
+    @router.post("/v1/events")
+    async def post_events(request: Request) -> Response:
+        try:
+            events = parse_events(decoded(await request.body()), time.time(), event_types())
+        except InvalidRequest:
+            metrics.EVENTS.labels("rejected").inc()
+            raise
+        try:
+            stored, duplicates = await log.write(events)
+        except DependencyError as error:
+            metrics.EVENTS.labels("failed").inc(len(events))
+            text = f"the events are not acknowledged, for the event log failed ({error.reason}): send them again; {TWICE}"
+            raise Refused(Fault(503, text, None, RETRY)) from error
+        metrics.EVENTS.labels("stored").inc(stored)
+        metrics.EVENTS.labels("duplicate").inc(duplicates)
+        _count_unknown(events, catalogue())
+        return _json({"stored": stored, "duplicates": duplicates}, 202)
+
+    @router.get("/v1/users/{rest:path}")
+    async def get_events(request: Request) -> Response:
+        user_id = _user_of(request, "events")
+        if unknown := set(request.query_params) - {"limit"}:
+            raise refuse("query", "no other parameter than limit", min(unknown))
+        return _json(render_events(user_id, await log.events(user_id, parse_read_limit(request.query_params.get("limit")))))
+
+    @router.delete("/v1/users/{rest:path}")
+    async def delete_user(request: Request) -> Response:
+        user_id = _user_of(request)
+        return _json({"user_id": user_id, "erased": await log.erase(user_id)})
+
+    return router
+
+
+def _user_of(request: Request, *below: str) -> str:
+    """The user id of a path such as /v1/users/ID or /v1/users/ID/events; from the raw path, where an id may hold %2F."""
+    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    segments = raw.split(b"?")[0].split(b"/")[3:]
+    found = [segment.decode("ascii", "replace") for segment in segments[1:]]
+    if found != list(below):
+        known = {(): "DELETE", ("events",): "GET"}.get(tuple(found))
+        raise HTTPException(405, headers={"Allow": known}) if known else HTTPException(404)
+    try:
+        return an_id(unquote_to_bytes(segments[0]).decode(), "user_id")
+    except UnicodeDecodeError:
+        raise InvalidRequest("user_id", "UTF-8 in percent-encoding", Words(repr(segments[0][:80]))) from None
+
+
+def _count_unknown(events: Sequence[Event], catalogue: Catalogue | None) -> None:
+    if catalogue is not None:
+        metrics.UNKNOWN_ITEMS.inc(int((catalogue.rows_of([event.item_id for event in events]) < 0).sum()))
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")

@@ -1,0 +1,151 @@
+"""What happens to every request before a route sees it: its id, limits on its body, its count, and its last resort."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from inference_graph import metrics
+from inference_graph.serving.error_answers import Fault, Refused, fault_of, log
+
+BODY_SECONDS = 10.0
+JSON = b"application/json; charset=utf-8"
+"""KServe hands a body of this type on as bytes, so that all JSON is read in one place and no CloudEvent is guessed."""
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+class Front:
+    """The outermost ASGI application. `surfaces` maps a path to the surface that it is counted for."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int, surfaces: Mapping[str, str], draining: Callable[[], bool]) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._surfaces = surfaces
+        self._draining = draining
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            # Nothing is served over a websocket: closing it before it is accepted answers 403.
+            await send({"type": "websocket.close"})
+            return
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        reply = Reply(send, _request_id(headers), self._draining())
+        try:
+            body = await self._body(scope["method"], headers, receive)
+            await self._app({**scope, "headers": _inner_headers(scope["path"], headers, reply.request_id)}, _once(body, receive), reply)
+        except Refused as refused:
+            await reply.fault(refused.fault)
+        except Exception as error:
+            # What a route raised was answered by the app, which raises it again all the same.
+            if not reply.started:
+                fault = fault_of(error, scope["method"], scope["path"])
+                log(fault, error, scope["method"], scope["path"], reply.request_id.decode())
+                await reply.fault(fault)
+        surface = self._surfaces.get(scope["path"])
+        if surface is not None:
+            metrics.REQUESTS.labels(surface, str(reply.status)).inc()
+            metrics.REQUEST_SECONDS.labels(surface).observe(time.perf_counter() - started)
+
+    async def _body(self, method: str, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body. Raises Refused for one that is too large, too slow or no JSON by its type."""
+        if method in ("GET", "HEAD", "DELETE", "OPTIONS"):
+            return b""
+        declared = int(headers.get(b"content-length", b"0"))
+        if declared > self._max_body_bytes:
+            raise Refused(self._too_large(f"{declared}"))
+        _check_type(headers)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._read(receive)
+        except TimeoutError:
+            late = f"body: expected the whole body within {BODY_SECONDS:.0f} seconds, got a part"
+            raise Refused(Fault(408, late, "body", {"Connection": "close"})) from None
+
+    async def _read(self, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Refused(Fault(400, "body: expected the whole body, got a part and the end of the connection", "body"))
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._max_body_bytes:
+                raise Refused(self._too_large("more"))
+            parts.append(part)
+            if not message.get("more_body", False):
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _too_large(self, got: str) -> Fault:
+        return Fault(413, f"body: expected at most {self._max_body_bytes} bytes, got {got}", "body")
+
+
+class Reply:
+    """Sends a response on, with our headers, and remembers how it went."""
+
+    def __init__(self, send: Send, request_id: bytes, last: bool) -> None:
+        self._send = send
+        self._last = last
+        self.request_id = request_id
+        self.started = False
+        self.status = 500
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            self.status = message["status"]
+            headers = [(name, value) for name, value in message["headers"] if name != b"x-request-id"]
+            headers.append((b"x-request-id", self.request_id))
+            if self._last:
+                headers.append((b"connection", b"close"))
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+    async def fault(self, fault: Fault) -> None:
+        body = fault.body(self.request_id.decode())
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in (fault.headers or {}).items()]
+        await self({"type": "http.response.start", "status": fault.status, "headers": headers})
+        await self({"type": "http.response.body", "body": body})
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
+    """The caller's, if it can be written into a log as it is; else a new one."""
+    given = headers.get(b"x-request-id", b"")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex.encode()
+
+
+def _inner_headers(path: str, headers: Mapping[bytes, bytes], request_id: bytes) -> list[tuple[bytes, bytes]]:
+    """What the routes need and no more, because KServe's explain sends the request's headers back."""
+    kept = [(b"content-type", JSON), (b"x-request-id", request_id)]
+    return [*kept, (b"accept", headers.get(b"accept", b""))] if path == "/metrics" else kept
+
+
+def _check_type(headers: Mapping[bytes, bytes]) -> None:
+    for name, expected in ((b"content-type", b"application/json"), (b"content-encoding", b"identity")):
+        given = headers.get(name, expected)
+        if given.split(b";")[0].strip().lower() != expected:
+            shown = given[:100].decode("latin-1")
+            raise Refused(Fault(415, f"{name.decode().title()}: expected {expected.decode()}, got {shown!r}", name.decode()))
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    """Gives the body that was read already, then waits for what else the client does."""
+    sent = False
+
+    async def next_message() -> Any:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return next_message

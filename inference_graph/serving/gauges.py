@@ -1,0 +1,49 @@
+"""Metrics that no request moves: how late the event loop is, how old the data, and which versions are in use."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from inference_graph import metrics
+from inference_graph.catalogue import Catalogue
+
+SAMPLE_SECONDS = 0.1
+WINDOW = 10
+
+
+def watch_ages(catalogue: Callable[[], Catalogue | None]) -> None:
+    """Ages are computed when they are read; NaN before the first snapshot."""
+
+    def age(of: Callable[[Catalogue], float]) -> float:
+        current = catalogue()
+        return float("nan") if current is None else max(0.0, time.time() - of(current))
+
+    metrics.SNAPSHOT_AGE.set_function(lambda: age(lambda current: current.created))
+    metrics.FEATURE_AGE.set_function(lambda: age(lambda current: current.newest_event))
+
+
+async def watch_event_loop() -> None:
+    """For ever: the longest delay of a timer in the last second."""
+    late: list[float] = []
+    while True:
+        due = time.perf_counter() + SAMPLE_SECONDS
+        await asyncio.sleep(SAMPLE_SECONDS)
+        late = [*late[-WINDOW + 1 :], max(0.0, time.perf_counter() - due)]
+        metrics.EVENT_LOOP_LAG.set(max(late))
+
+
+class VersionsSeen:
+    """`recommender_info`: what the newest answer was made with."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, str] = {}
+
+    def saw(self, versions: Mapping[str, str | None]) -> None:
+        """A version of None is that of a model that did not answer: the last known one stays."""
+        known = {name: version for name, version in versions.items() if version is not None}
+        if known.items() <= self._versions.items():
+            return
+        self._versions |= known
+        metrics.INFO.info(self._versions)

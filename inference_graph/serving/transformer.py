@@ -1,0 +1,165 @@
+"""The KServe transformer: each surface is a model whose predict runs its pipeline. The only file that imports kserve."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+from fastapi import FastAPI
+from kserve import Model, ModelRepository
+from kserve.errors import ModelNotFound, ModelNotReady
+from kserve.protocol.dataplane import DataPlane
+from kserve.protocol.rest.v1_endpoints import register_v1_endpoints
+
+from inference_graph.catalogue import Catalogue
+from inference_graph.pipeline import Answer, Pipeline
+from inference_graph.serving.answers import explanation, prediction
+from inference_graph.serving.checks import decoded
+from inference_graph.serving.error_answers import RETRY, Fault, install
+from inference_graph.serving.event_routes import EventLog, event_routes
+from inference_graph.serving.gauges import VersionsSeen
+from inference_graph.serving.graph_feed import Graph
+from inference_graph.serving.openapi import openapi
+from inference_graph.serving.pages import pages
+from inference_graph.serving.protocol import Arrival, Surface, parse_predict
+from inference_graph.sources.similar_to_liked import SimilarToLiked
+from inference_graph.types import Deadline, Query, Rows
+
+
+class DataClock(Protocol):
+    @property
+    def last_newest(self) -> float | None: ...
+
+
+class InUse(Protocol):
+    """What is in use at this moment; a request asks once and keeps what it got."""
+
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def catalogue(self) -> Catalogue | None: ...
+    @property
+    def graph(self) -> Graph: ...
+    @property
+    def clock(self) -> DataClock: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A parsed request."""
+
+    queries: tuple[Query, ...]
+    graph: Graph
+    pipeline: Pipeline
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    answers: tuple[Answer, ...]
+    work: Work
+    explained: bool = False
+
+
+class Recommender(Model):  # type: ignore[misc]  # KServe ships no types
+    """preprocess parses, predict recommends, postprocess renders; nothing of a request is kept on the instance."""
+
+    def __init__(self, name: str, surface: Surface, in_use: InUse, versions: VersionsSeen) -> None:
+        super().__init__(name, return_response_headers=True)
+        self._surface = surface
+        self._in_use = in_use
+        self._versions = versions
+
+    async def healthy(self) -> bool:
+        return self._in_use.ready
+
+    def load(self) -> bool:
+        return self._in_use.ready
+
+    async def preprocess(self, payload: Any, headers: Mapping[str, str] | None = None) -> Work:
+        graph, catalogue = self._in_use.graph, self._in_use.catalogue
+        pipeline = graph.pipelines.get(self._surface)
+        if catalogue is None:
+            raise ModelNotReady(self.name)
+        if pipeline is None:
+            raise ModelNotFound(self.name)
+        deadline = Deadline.after(graph.config.timeout_seconds)
+        arrival = Arrival(
+            surface=self._surface,
+            catalogue=catalogue,
+            now=self._now(graph, catalogue),
+            request_id=(headers or {}).get("x-request-id", ""),
+            event_types=graph.event_types,
+            item_event=graph.config.item_event,
+            fresh_columns=graph.fresh_columns(self._surface),
+        )
+        return Work(parse_predict(decoded(payload), arrival), graph, pipeline, deadline)
+
+    def validate(self, payload: Work) -> Work:
+        return payload
+
+    async def predict(self, payload: Work, headers: Any = None, response_headers: Any = None) -> Outcome:
+        """All instances side by side; each ends by the deadline, also those that a failed one leaves behind."""
+        recommend, deadline = payload.pipeline.recommend, payload.deadline
+        if len(payload.queries) == 1:
+            return Outcome((await recommend(payload.queries[0], deadline),), payload)
+        return Outcome(tuple(await asyncio.gather(*(recommend(query, deadline) for query in payload.queries))), payload)
+
+    async def explain(self, payload: Work, headers: Any = None) -> Outcome:
+        outcome = await self.predict(payload)
+        return Outcome(outcome.answers, payload, explained=True)
+
+    async def postprocess(self, result: Outcome, headers: Any = None, response_headers: dict[str, str] | None = None) -> bytes:
+        sources, version = result.work.pipeline.source_names, result.work.graph.config.version
+        if result.explained:
+            seeds = [_seeds(result.work.pipeline, answer.query) for answer in result.answers]
+            rendered = [explanation(a, sources, s, version) for a, s in zip(result.answers, seeds, strict=True)]
+        else:
+            rendered = [prediction(answer, sources, version) for answer in result.answers]
+        self._versions.saw(rendered[-1]["versions"])
+        if response_headers is not None:
+            response_headers["content-type"] = "application/json"
+        return orjson.dumps({"predictions": rendered})
+
+    def _now(self, graph: Graph, catalogue: Catalogue) -> float:
+        if graph.config.clock == "wall":
+            return time.time()
+        return max(catalogue.newest_event, self._in_use.clock.last_newest or 0.0)
+
+
+def _seeds(pipeline: Pipeline, query: Query) -> Rows:
+    for step in pipeline.sources:
+        if isinstance(step.component, SimilarToLiked):
+            return step.component.seed_rows(query)
+    return np.empty(0, np.int32)
+
+
+def build_app(names: Mapping[str, Surface], in_use: InUse, log: EventLog) -> FastAPI:
+    """Every route: KServe's v1 for the models, ours for the rest. KServe's v2 and its gRPC are not served (ADR)."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    models, versions = ModelRepository(), VersionsSeen()
+    for name, surface in names.items():
+        models.update(Recommender(name, surface, in_use, versions))
+    app.include_router(pages(openapi(names)))
+    app.include_router(event_routes(log, lambda: in_use.graph.event_types, lambda: in_use.catalogue))
+    register_v1_endpoints(app, DataPlane(model_registry=models), None)
+    install(app, {ModelNotFound: _not_found, ModelNotReady: _not_ready})
+    return app
+
+
+def paths(names: Mapping[str, Surface]) -> dict[str, str]:
+    """The surface of each path that answers come from."""
+    return {f"/v1/models/{name}:{verb}": surface for name, surface in names.items() for verb in ("predict", "explain")}
+
+
+def _not_found(error: Exception) -> Fault:
+    return Fault(404, f"model: {error} GET /v1/models names those that do.", "model")
+
+
+def _not_ready(error: Exception) -> Fault:
+    return Fault(503, "not ready: the first catalogue snapshot or a service is awaited, try again", None, RETRY)
