@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from inference_graph.catalogue import Catalogue
 from inference_graph.errors import InvalidSnapshot
@@ -25,7 +25,7 @@ class CatalogueFeed:
         store: SnapshotStore,
         pin: str | None = None,
         poll_seconds: float = 1.0,
-        columns_needed: Callable[[], int] = lambda: 0,
+        columns_needed: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._store = store
         self._pin = pin
@@ -63,7 +63,8 @@ class CatalogueFeed:
 
     async def _take_up(self, name: str) -> None:
         opened = await asyncio.to_thread(self._store.open, name)
-        columns, needed = opened.arrays.features.shape[1], self._columns_needed()
+        needed = 0 if self._columns_needed is None else await self._columns_needed()
+        columns = opened.arrays.features.shape[1]
         if columns < needed:
             raise InvalidSnapshot(f"{name}: {columns} feature columns, expected at least the {needed} that the ranking model takes")
         self.catalogue = opened
