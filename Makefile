@@ -38,7 +38,7 @@ help:
 	@echo 'PYTHON=/path/python3.11   names the Python to set up with'
 
 run: $(READY)
-	@ENVIRONMENT_SECONDS=$$(( $$(date +%s) - $(STARTED) )) exec $(BIN)/inference-graph up --port "$$PORT" --stop-with-parent $${DATA:+--data "$$DATA"}
+	@ENVIRONMENT_SECONDS=$$(( $$(date +%s) - $(STARTED) )) exec $(BIN)/inference-graph up --port "$$PORT" --stop-with $$PPID $${DATA:+--data "$$DATA"}
 
 test: lint
 	$(BIN)/python -m pytest

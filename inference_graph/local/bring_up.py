@@ -1,0 +1,84 @@
+"""From a data set to everything running: the steps that are still to be done, and the processes, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference_graph.local.phases import Phases
+from inference_graph.local.ports import HOST
+from inference_graph.local.preparation import is_prepared, mark_prepared, write_graph
+from inference_graph.local.process import Program
+from inference_graph.local.redis_server import has_key, require_search
+from inference_graph.local.servers import MODELS, Ports, model_program, redis_program, transformer_program
+from inference_graph.local.supervisor import Supervisor
+from inference_graph.workspace import Workspace
+
+READY_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class BringUp:
+    """`given_redis`: the address in REDIS_URL, or None for the embedded one."""
+
+    workspace: Workspace
+    data: Path | None
+    ports: Ports
+    given_redis: str | None
+    supervisor: Supervisor
+    phases: Phases
+
+    def run(self) -> None:
+        """Ends when every process has answered. Raises what went wrong, or StopRequested."""
+        redis = self._redis()
+        prepared = is_prepared(self.workspace, self.data, self.given_redis)
+        if not prepared:
+            self._prepare_data()
+            self._step("train", "train")
+        self.workspace.select()
+        write_graph(self.workspace)
+        if prepared:
+            self.supervisor.start([*redis, *self._servers()])
+            self._wait("start")
+        else:
+            self.supervisor.start(redis)
+            self._wait("redis")
+        if not prepared or not has_key(self.redis_url, f"{{{self.workspace.redis_prefix}}}:items"):
+            self._fill()
+        if not prepared:
+            self.supervisor.start(self._servers())
+            self._wait("start")
+
+    @property
+    def redis_url(self) -> str:
+        return self.given_redis or f"redis://{HOST}:{self.ports.redis}"
+
+    def _redis(self) -> list[Program]:
+        """Found, or asked whether it can search, before anything slow."""
+        if self.given_redis is None:
+            return [redis_program(self.workspace, self.ports)]
+        require_search(self.given_redis)
+        return []
+
+    def _servers(self) -> list[Program]:
+        models = [model_program(self.workspace, self.ports, name) for name in MODELS]
+        return [*models, transformer_program(self.workspace, self.ports, self.redis_url)]
+
+    def _prepare_data(self) -> None:
+        source = self.data or self.workspace.root / "source"
+        if self.data is None:
+            self._step("data", "data", "synthesize", str(source))
+        self._step("data", "data", "prepare", str(source))
+
+    def _fill(self) -> None:
+        """Online features, snapshot and vector index: all that needs the Redis."""
+        for name in ("materialize", "snapshot", "index"):
+            self._step(name, name)
+        mark_prepared(self.workspace, self.data, self.given_redis)
+
+    def _step(self, phase: str, *arguments: str) -> None:
+        self.phases.step(phase, arguments, {"REDIS_URL": self.redis_url})
+
+    def _wait(self, phase: str) -> None:
+        with self.phases.timed(phase):
+            self.supervisor.wait_until_ready(READY_SECONDS)
