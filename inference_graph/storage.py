@@ -51,6 +51,11 @@ def read_file(uri: str) -> bytes:
         return bytes(stream.read())
 
 
+def file_exists(uri: str) -> bool:
+    filesystem, path = open_filesystem(uri)
+    return bool(filesystem.get_file_info(path).type == fs.FileType.File)
+
+
 def list_files(uri: str, suffix: str) -> list[str]:
     """The URIs of all files below a folder, sorted; hidden drafts left out; none where there is no such folder."""
     filesystem, path = open_filesystem(uri)

@@ -9,10 +9,14 @@ import polars as pl
 from inference_graph.storage import read_file, write_file
 
 
-def write_frame(frame: pl.DataFrame, uri: str) -> None:
+def parquet(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
-    write_file(uri, buffer.getvalue())
+    return buffer.getvalue()
+
+
+def write_frame(frame: pl.DataFrame, uri: str) -> None:
+    write_file(uri, parquet(frame))
 
 
 def read_frame(uri: str) -> pl.DataFrame:
