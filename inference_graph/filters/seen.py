@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from inference_graph.model_inputs import ages
 from inference_graph.types import Candidates, Mask, Query
@@ -17,6 +17,12 @@ class Seen(BaseModel):
     kind: Literal["seen"]
     mode: Literal["ever", "within", "off"] = "ever"
     within_days: float | None = Field(None, gt=0, description="for mode `within`: how long an item stays away")
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, given: object) -> object:
+        # YAML 1.1 reads an unquoted `off` as false.
+        return "off" if given is False else given
 
     @model_validator(mode="after")
     def _within_needs_days(self) -> Self:
