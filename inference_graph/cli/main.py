@@ -17,7 +17,6 @@ from inference_graph.errors import InferenceGraphError
 ENTRY_POINTS = "inference_graph.commands"
 ORDER = ("up", "recommend", "explain", "block", "unblock", "check", "data", "train", "materialize", "snapshot", "index", "refresh")
 INTERRUPTED = 130
-BROKEN_PIPE = 141
 
 
 def main() -> None:
@@ -33,7 +32,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         # Python flushes stdout once more at exit, into the pipe that is gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        return 1
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception as error:
@@ -74,8 +73,6 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 def _everywhere(debug: Debug = False) -> None:
     """A recommendation inference graph: prepare data, train, serve, ask."""
-    if debug:
-        os.environ["INFERENCE_GRAPH_DEBUG"] = "1"
 
 
 def _debug(arguments: list[str]) -> bool:

@@ -36,6 +36,7 @@ class BringUp:
             self._prepare_data()
             self._step("train", "train")
         self.workspace.select()
+        self.workspace.redis_folder.mkdir(parents=True, exist_ok=True)
         write_graph(self.workspace)
         if prepared:
             self.supervisor.start([*redis, *self._servers()])

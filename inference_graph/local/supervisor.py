@@ -55,15 +55,16 @@ class Supervisor:
             self.children.append(Child(program, _start(program), time.monotonic()))
 
     def wait_until_ready(self, seconds: float) -> None:
-        """Returns once every child has answered. Raises ProcessFailed with the end of the log of one that did not."""
+        """Returns once every child has answered. Shows the end of the log of one that did not, and raises ProcessFailed."""
         until = time.monotonic() + seconds
         waiting = list(self.children)
         while waiting:
             for child in waiting:
-                _require_running(child)
+                if (code := child.process.poll()) is not None:
+                    raise self._failed(child.program, how_it_ended(code))
             waiting = [child for child in waiting if not child.program.ready()]
             if waiting and time.monotonic() > until:
-                raise _failed(waiting[0].program, f"did not answer within {seconds:.0f} s")
+                raise self._failed(waiting[0].program, f"did not answer within {seconds:.0f} s")
             self._stopping.pause(LOOK_SECONDS if waiting else 0)
 
     def watch(self) -> None:
@@ -103,15 +104,10 @@ class Supervisor:
         self._say(f"{child.program.name} runs again (pid {child.process.pid})")
         self._changed(self.children)
 
+    def _failed(self, program: Program, what: str) -> ProcessFailed:
+        self._say(last_lines(program.log))
+        return ProcessFailed(f"{program.name} {what}; above is the end of its log, {program.log}")
+
 
 def _start(program: Program) -> subprocess.Popen[bytes]:
     return spawn(program.command, program.environment, program.log)
-
-
-def _require_running(child: Child) -> None:
-    if (code := child.process.poll()) is not None:
-        raise _failed(child.program, how_it_ended(code))
-
-
-def _failed(program: Program, what: str) -> ProcessFailed:
-    return ProcessFailed(f"{program.name} {what}; the end of its log, {program.log}:\n{last_lines(program.log)}")
