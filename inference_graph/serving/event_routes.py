@@ -20,6 +20,7 @@ from inference_graph.serving.error_answers import RETRY, Fault, Refused
 from inference_graph.serving.event_protocol import parse_events, parse_read_limit, render_events
 from inference_graph.types import Event
 
+ALL_METHODS = ["GET", "DELETE", "HEAD", "POST", "PUT", "PATCH", "OPTIONS"]
 TWICE = "one that was stored after all is not stored twice"
 
 
@@ -51,33 +52,36 @@ def event_routes(log: EventLog, event_types: Callable[[], frozenset[str]], catal
         _count_unknown(events, catalogue())
         return _json({"stored": stored, "duplicates": duplicates}, 202)
 
-    @router.get("/v1/users/{rest:path}")
-    async def get_events(request: Request) -> Response:
-        user_id = _user_of(request, "events")
-        if unknown := set(request.query_params) - {"limit"}:
-            raise refuse("query", "no other parameter than limit", min(unknown))
-        return _json(render_events(user_id, await log.events(user_id, parse_read_limit(request.query_params.get("limit")))))
-
-    @router.delete("/v1/users/{rest:path}")
-    async def delete_user(request: Request) -> Response:
-        user_id = _user_of(request)
-        return _json({"user_id": user_id, "erased": await log.erase(user_id)})
+    @router.api_route("/v1/users/{rest:path}", methods=ALL_METHODS)
+    async def user(request: Request) -> Response:
+        user_id, below = _path_of(request)
+        match below, request.method:
+            case ["events"], "GET":
+                return _json(render_events(user_id, await log.events(user_id, _limit_of(request))))
+            case [], "DELETE":
+                return _json({"user_id": user_id, "erased": await log.erase(user_id)})
+            case ["events"] | [], _:
+                raise HTTPException(405, headers={"Allow": "GET" if below else "DELETE"})
+            case _:
+                raise HTTPException(404)
 
     return router
 
 
-def _user_of(request: Request, *below: str) -> str:
-    """The user id of a path such as /v1/users/ID or /v1/users/ID/events; from the raw path, where an id may hold %2F."""
+def _path_of(request: Request) -> tuple[str, list[str]]:
+    """The user id in /v1/users/ID and what follows it; from the raw path, where an id may hold %2F."""
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
-    segments = raw.split(b"?")[0].split(b"/")[3:]
-    found = [segment.decode("ascii", "replace") for segment in segments[1:]]
-    if found != list(below):
-        known = {(): "DELETE", ("events",): "GET"}.get(tuple(found))
-        raise HTTPException(405, headers={"Allow": known}) if known else HTTPException(404)
+    segment, *below = raw.split(b"?")[0].split(b"/")[3:]
     try:
-        return an_id(unquote_to_bytes(segments[0]).decode(), "user_id")
+        return an_id(unquote_to_bytes(segment).decode(), "user_id"), [part.decode("latin-1") for part in below]
     except UnicodeDecodeError:
-        raise InvalidRequest("user_id", "UTF-8 in percent-encoding", Words(repr(segments[0][:80]))) from None
+        raise InvalidRequest("user_id", "UTF-8 in percent-encoding", Words(repr(segment[:80]))) from None
+
+
+def _limit_of(request: Request) -> int:
+    if unknown := set(request.query_params) - {"limit"}:
+        raise refuse("query", "no other parameter than limit", min(unknown))
+    return parse_read_limit(request.query_params.get("limit"))
 
 
 def _count_unknown(events: Sequence[Event], catalogue: Catalogue | None) -> None:

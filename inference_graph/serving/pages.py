@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 
 STYLE = "body{font:15px sans-serif;margin:2em auto;max-width:60em}pre{background:#eee;padding:1em;overflow:auto}"
+OTHER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def pages(document: dict[str, Any]) -> APIRouter:
@@ -36,8 +37,8 @@ def pages(document: dict[str, Any]) -> APIRouter:
     async def docs() -> Response:
         return Response(as_page, media_type="text/html; charset=utf-8")
 
-    @router.get("/v1/models/{name}:predict")
-    @router.get("/v1/models/{name}:explain")
+    @router.api_route("/v1/models/{name}:predict", methods=OTHER_METHODS)
+    @router.api_route("/v1/models/{name}:explain", methods=OTHER_METHODS)
     async def only_post(name: str) -> Response:
         # KServe's GET /v1/models/{name} would take the verb for a part of the name and say 404.
         raise HTTPException(405, headers={"Allow": "POST"})

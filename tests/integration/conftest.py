@@ -7,14 +7,14 @@ import importlib.util
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
@@ -30,7 +30,7 @@ def _binary() -> str:
 @dataclass
 class RedisServer:
     folder: Path
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=_free_port)
     appendfsync: str = "always"
     process: subprocess.Popen[bytes] | None = None
 
@@ -56,6 +56,11 @@ class RedisServer:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    return _free_port
 
 
 @pytest.fixture
