@@ -76,12 +76,13 @@ $(READY):
 
 # An environment of another Python, or of another folder than this (a moved checkout), is made anew.
 define create_environment
-	for candidate in "$$PYTHON" python3.11 python3; do \
+	if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; else set -- python3.11 python3; fi; \
+	for candidate; do \
 	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then break; fi; \
 	  candidate=; \
 	done; \
 	if [ -z "$$candidate" ]; then \
-	  echo "error: Python 3.11 is needed and is not on the PATH: install it (Debian 12: apt install python3 python3-venv) or name it with PYTHON=/path/to/python3.11" >&2; exit 1; \
+	  echo "error: Python 3.11 is needed, and none of ($$*) is it: install it (Debian 12: apt install python3 python3-venv) or name it with PYTHON=/path/to/python3.11" >&2; exit 1; \
 	fi; \
 	if ! "$$candidate" -c 'import ensurepip, venv' 2>/dev/null; then \
 	  echo "error: $$candidate has no venv module: install it (Debian: apt install python3-venv), then run make again" >&2; exit 1; \

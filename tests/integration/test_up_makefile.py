@@ -55,7 +55,7 @@ def test_without_python_3_11_one_line_says_what_to_do(machine):
     machine.has("python3", "exit 1")
     done = machine.make("run")
     assert done.returncode != 0
-    assert done.stderr.startswith("error: Python 3.11 is needed and is not on the PATH: install it")
+    assert done.stderr.startswith("error: Python 3.11 is needed, and none of (python3.11 python3) is it: install it")
     assert not (machine.checkout / ".venv").exists()
 
 
