@@ -24,9 +24,17 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 class Front:
     """The outermost ASGI application. `surfaces` maps a path to the surface that it is counted for."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, surfaces: Mapping[str, str], draining: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        surfaces: Mapping[str, str],
+        draining: Callable[[], bool],
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._body_seconds = body_seconds
         self._surfaces = surfaces
         self._draining = draining
 
@@ -63,10 +71,10 @@ class Front:
             raise Refused(self._too_large(f"{declared}"))
         _check_type(headers)
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self._body_seconds):
                 return await self._read(receive)
         except TimeoutError:
-            late = f"body: expected the whole body within {BODY_SECONDS:.0f} seconds, got a part"
+            late = f"body: expected the whole body within {self._body_seconds:.3g} seconds, got a part"
             raise Refused(Fault(408, late, "body", {"Connection": "close"})) from None
 
     async def _read(self, receive: Receive) -> bytes:

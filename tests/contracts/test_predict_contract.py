@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -70,7 +71,7 @@ class World:
     log: FakeLog = field(default_factory=FakeLog)
 
     def client(self) -> httpx.AsyncClient:
-        front = Front(build_app(NAMES, self, self.log), 1_048_576, paths(NAMES), lambda: self.draining)
+        front = Front(build_app(NAMES, self, self.log), 1_048_576, paths(NAMES), lambda: self.draining, body_seconds=0.1)
         return httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://test")
 
 
@@ -232,6 +233,15 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: htt
         reply = await client.post(PREDICT, content=content, headers={"Content-Type": "application/json"})
         assert reply.status_code == 413
         assert reply.json()["error"].startswith("body: expected at most 1048576 bytes, got ")
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(client: httpx.AsyncClient) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(30)
+
+    reply = await client.post(PREDICT, content=slow())
+    assert (reply.status_code, reply.json()["error"]) == (408, "body: expected the whole body within 0.1 seconds, got a part")
 
 
 @pytest.mark.parametrize(
