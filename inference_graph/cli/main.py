@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import Annotated
@@ -48,9 +49,11 @@ def application(arguments: list[str]) -> typer.Typer:
     points = available()
     named = next((word for word in arguments if not word.startswith("-")), None)
     if named in points and "_INFERENCE_GRAPH_COMPLETE" not in os.environ:
-        points = {named: points[named]}
+        _add(app, named, points[named])
+        return app
     for name, point in points.items():
-        _add(app, name, point)
+        with suppress(ModuleNotFoundError):  # one of its extras is missing here; asked for by name, it says which
+            _add(app, name, point)
     return app
 
 

@@ -101,6 +101,20 @@ def test_commands_of_a_package_that_is_not_installed_are_not_shown(monkeypatch):
     assert "recommend" in main.available()
 
 
+def test_a_command_whose_libraries_are_missing_is_not_shown_and_says_so_when_asked_for(monkeypatch, capsys):
+    class Missing:
+        def load(self):
+            raise ModuleNotFoundError(name="keras")
+
+    monkeypatch.setattr(main, "available", lambda: {"distil": Missing(), "fail": Point(failing(KeyboardInterrupt()))})
+    assert main.run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "fail" in shown
+    assert "distil" not in shown
+    assert main.run(["distil"]) == 1
+    assert "'keras'" in capsys.readouterr().err
+
+
 def test_one_command_loads_no_other(tmp_path):
     code = "import sys; from inference_graph.cli.main import run; run(['recommend', '--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
