@@ -33,7 +33,8 @@ class BringUp:
         redis = self._redis()
         prepared = is_prepared(self.workspace, self.data, self.given_redis)
         if not prepared:
-            self._prepare_data()
+            # Without a folder it is the built-in data set, made where it is not there yet.
+            self._step("data", "data", "prepare", *([str(self.data)] if self.data else []))
             self._step("train", "train")
         self.workspace.select()
         self.workspace.redis_folder.mkdir(parents=True, exist_ok=True)
@@ -64,12 +65,6 @@ class BringUp:
     def _servers(self) -> list[Program]:
         models = [model_program(self.workspace, self.ports, name) for name in MODELS]
         return [*models, transformer_program(self.workspace, self.ports, self.redis_url)]
-
-    def _prepare_data(self) -> None:
-        source = self.data or self.workspace.root / "source"
-        if self.data is None:
-            self._step("data", "data", "synthesize", str(source))
-        self._step("data", "data", "prepare", str(source))
 
     def _fill(self) -> None:
         """Online features, snapshot and vector index: all that needs the Redis."""
