@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import prometheus_client  # noqa: F401  # Feast's import would switch it to files that several processes share
+import redis.asyncio
 from numpy.typing import NDArray
 
 from inference_graph.clients.feast_address import feast_connection_string
@@ -22,7 +23,10 @@ _before = os.environ.get(_MULTIPROCESS)
 
 from feast import FeatureStore, RepoConfig  # noqa: E402
 from feast.errors import FeastError  # noqa: E402
+from feast.infra.key_encoding_utils import serialize_entity_key  # noqa: E402
 from feast.infra.online_stores.redis import RedisOnlineStore  # noqa: E402
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey  # noqa: E402
+from feast.protos.feast.types.Value_pb2 import Value  # noqa: E402
 
 if _before is None:
     os.environ.pop(_MULTIPROCESS, None)
@@ -91,6 +95,14 @@ class UserFeatures:
             reply = await self._store.get_online_features_async(list(columns), {"item_id": list(item_ids)})
             values = reply.to_dict()
             return {name: _column(values[name]) for name in (column.split(":", 1)[1] for column in columns)}
+
+    async def erase(self, user_id: str) -> None:
+        """Forgets a user's row; materializing brings it back only from events that are there then."""
+        key = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
+        version = self._store.config.entity_key_serialization_version
+        with redis_errors("erasing a user's features"):
+            client = cast(redis.asyncio.Redis, _online_store(self._store)._client_async)
+            await client.unlink(serialize_entity_key(key, version) + self._store.project.encode())
 
     async def close(self) -> None:
         client = _online_store(self._store)._client_async

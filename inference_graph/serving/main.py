@@ -89,7 +89,7 @@ async def serve(settings: Settings, names: Mapping[str, Surface]) -> None:
     catalogues = CatalogueFeed(store, settings.snapshot_pin, settings.snapshot_poll_seconds, services.columns_needed)
     process = Process(GraphFeed(settings.graph, services.clients()), catalogues, Readiness(), services.user_events)
     server = DrainingServer(settings.drain_seconds)
-    app = build_app(names, process, services.user_events)
+    app = build_app(names, process, services)
     server.serves(Front(app, settings.max_body_bytes, paths(names), lambda: server.draining))
     watch_ages(lambda: process.catalogue)
     logger.info("listening on http://%s:%d, models %s", settings.host, settings.port, ", ".join(names))

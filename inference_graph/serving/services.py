@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.clients import Array, Clients
+from inference_graph.clients.event_format import StoredEvent
 from inference_graph.clients.redis_connection import open_redis
 from inference_graph.clients.tf_serving import ServedModel
 from inference_graph.clients.user_events import UserEvents
@@ -20,6 +21,7 @@ from inference_graph.errors import DependencyError, DependencyUnavailable, Inval
 from inference_graph.serving.graph_feed import Graph
 from inference_graph.serving.readiness import Probe
 from inference_graph.settings import Settings
+from inference_graph.types import Event
 
 if TYPE_CHECKING:
     from inference_graph.clients.feature_store import UserFeatures
@@ -55,6 +57,9 @@ class LateFeatures:
 
     async def read_items(self, item_ids: Sequence[str], columns: Sequence[str]) -> Mapping[str, Array]:
         return await self._opened().read_items(item_ids, columns)
+
+    async def erase(self, user_id: str) -> None:
+        await self._opened().erase(user_id)
 
     async def close(self) -> None:
         if self._features is not None:
@@ -93,6 +98,12 @@ class Services:
             ranking=ServedModel(settings.ranking_target, settings.ranking_model),
         )
 
+    async def write(self, events: Sequence[Event]) -> tuple[int, int]:
+        return await self.user_events.write(events)
+
+    async def events(self, user_id: str, limit: int) -> Sequence[StoredEvent]:
+        return await self.user_events.events(user_id, limit)
+
     def clients(self) -> Clients:
         return Clients(self.user_events, self.features, self.features, self.vector_index, self.retrieval, self.ranking)
 
@@ -107,6 +118,11 @@ class Services:
         if graph.uses("ranker"):
             found["ranking"] = Probe(self.ranking.signature, "answers are ordered by fused ranks until it is there")
         return found
+
+    async def erase(self, user_id: str) -> bool:
+        """Features first: the mark in the log comes last, and an erasure that failed is asked for again."""
+        await self.features.erase(user_id)
+        return await self.user_events.erase(user_id)
 
     async def _ask_redis(self) -> None:
         await self.user_events.read(None)
