@@ -33,11 +33,11 @@ def source_hash(folder: Path) -> str:
     return digest(PREPARED_FORMAT, *(path.name for path in files), *files, folder / FILE)
 
 
-def prepare(folder: Path, out: Path) -> Prepared:
+def prepare(folder: Path, out: Path, name: str | None = None) -> Prepared:
     """Reads and checks `folder` and replaces `out` by its prepared form. Raises InvalidData and writes nothing otherwise."""
     reading = read_folder(folder)
     reading.problems.refuse(folder)
-    dataset = Dataset(reading.interactions.frame, reading.items.frame, reading.users, describe(reading, source_hash(folder)))
+    dataset = Dataset(reading.interactions.frame, reading.items.frame, reading.users, describe(reading, source_hash(folder), name))
     draft = out.with_name(f".{out.name}-{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -57,12 +57,12 @@ def _replace(draft: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def describe(reading: Reading, hash_: str) -> Description:
+def describe(reading: Reading, hash_: str, name: str | None = None) -> Description:
     interactions = reading.interactions.frame
     repeats = repeat_share(interactions)
     proposed = Seen("ever" if repeats < FEW_REPEATS else "off")
     return Description(
-        name=reading.layout.folder.resolve().name,
+        name=name or reading.layout.folder.resolve().name,
         hash=hash_,
         kind=reading.interactions.kind,
         seen=reading.settings.seen or proposed,
