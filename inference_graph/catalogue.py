@@ -142,7 +142,7 @@ def write_snapshot(
             "newest_event": newest_event,
             "files": {f"{name}.npy": _sha256(draft / f"{name}.npy") for name in tables},
         }
-        name = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        name = _content_name(content)
         (draft / MANIFEST).write_text(json.dumps({**content, "name": name, "created": created}, indent=1))
         if not (parent / name).exists():
             os.replace(draft, parent / name)
@@ -157,6 +157,8 @@ def open_snapshot(folder: Path) -> Catalogue:
         manifest = json.loads((folder / MANIFEST).read_text())
         if manifest["format"] != FORMAT:
             raise InvalidSnapshot(f"{folder.name}: format {manifest['format']}, expected {FORMAT}")
+        if manifest["name"] != _content_name({key: value for key, value in manifest.items() if key not in ("name", "created")}):
+            raise InvalidSnapshot(f"{folder.name}: {MANIFEST} is not what its name says (changed)")
         for file, digest in manifest["files"].items():
             if _sha256(folder / file) != digest:
                 raise InvalidSnapshot(f"{folder.name}: {file} is not what the manifest says (truncated or changed)")
@@ -195,6 +197,10 @@ def _check(name: str, arrays: CatalogueArrays, manifest: Mapping[str, Any]) -> N
         table = getattr(arrays, field)
         if table.size and (table.max() >= count or table.min() < -1):
             raise InvalidSnapshot(f"{name}: {field} points outside the catalogue of {count} items")
+
+
+def _content_name(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _sha256(path: Path) -> str:

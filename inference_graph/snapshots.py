@@ -50,27 +50,39 @@ class SnapshotStore:
                 fs.copy_files(f"{root}/{name}", str(draft), source_filesystem=filesystem, destination_filesystem=here)
                 open_snapshot(draft)
                 os.replace(draft, local)
+                _forget(here, str(self.cache), {name})
             except OSError as error:
                 raise InvalidSnapshot(f"{name} could not be copied from {self.uri} ({error})") from error
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
         return open_snapshot(local)
 
+    @property
+    def staging(self) -> Path:
+        """Where a snapshot is best written before it is published: in the folder itself, or in the cache of a remote one."""
+        return self.cache if "://" in self.uri else Path(self.uri)
+
     def publish(self, folder: Path, pinned: frozenset[str] = frozenset()) -> None:
         """Makes a complete snapshot folder the current one; the newest five and every pinned one are kept."""
         filesystem, root = open_filesystem(self.uri)
         target = f"{root}/{folder.name}"
-        if not (isinstance(filesystem, fs.LocalFileSystem) and Path(target) == folder.resolve()):
+        if not isinstance(filesystem, fs.LocalFileSystem):
             filesystem.create_dir(target, recursive=True)
             fs.copy_files(str(folder), target, source_filesystem=fs.LocalFileSystem(), destination_filesystem=filesystem)
+        elif not Path(target).exists():
+            draft = Path(root) / f".publishing-{folder.name}-{os.getpid()}"
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(folder, draft)
+            os.replace(draft, target)
         write_file(f"{self.uri.rstrip('/')}/{POINTER}", folder.name.encode())
-        self._forget(filesystem, root, {folder.name, *pinned})
+        _forget(filesystem, root, {folder.name, *pinned})
 
-    def _forget(self, filesystem: fs.FileSystem, root: str, kept: set[str]) -> None:
-        folders = [entry.path for entry in filesystem.get_file_info(fs.FileSelector(root)) if entry.type == fs.FileType.Directory]
-        manifests = filesystem.get_file_info([f"{folder}/{MANIFEST}" for folder in folders])
-        whole = sorted((m for m in manifests if m.type == fs.FileType.File), key=lambda m: m.mtime_ns or 0, reverse=True)
-        for manifest in whole[KEPT:]:
-            folder = manifest.path.rsplit("/", 1)[0]
-            if folder.rsplit("/", 1)[1] not in kept:
-                filesystem.delete_dir(folder)
+
+def _forget(filesystem: fs.FileSystem, root: str, kept: set[str]) -> None:
+    folders = [entry.path for entry in filesystem.get_file_info(fs.FileSelector(root)) if entry.type == fs.FileType.Directory]
+    manifests = filesystem.get_file_info([f"{folder}/{MANIFEST}" for folder in folders])
+    whole = sorted((m for m in manifests if m.type == fs.FileType.File), key=lambda m: m.mtime_ns or 0, reverse=True)
+    for manifest in whole[KEPT:]:
+        folder = manifest.path.rsplit("/", 1)[0]
+        if folder.rsplit("/", 1)[1] not in kept:
+            filesystem.delete_dir(folder)

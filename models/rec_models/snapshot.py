@@ -1,0 +1,122 @@
+"""Builds the catalogue snapshot from Feast's item views, and publishes it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+
+from inference_graph.catalogue import Attribute, CatalogueArrays, write_snapshot
+from inference_graph.features import ITEM_FEATURES
+from inference_graph.snapshots import SnapshotStore
+from inference_graph.workspace import Workspace
+from rec_models.data.dataset import Dataset, load_dataset
+from rec_models.embeddings import Endpoint, embed
+from rec_models.events import COLUMNS, all_events
+from rec_models.feature_repo import apply_feature_repo, historical, open_store
+from rec_models.item_to_item import ItemToItem, transitions
+from rec_models.offline_store import contract_matrix, refresh_offline
+from rec_models.popularity import popular_segments, popularity
+from rec_models.sequences import sequences_of
+from rec_models.vectors import local_vectors, unit_length
+
+STATISTICS, ATTRIBUTES = "item_statistics__", "item_attributes__"
+
+
+def publish_snapshot(workspace: Workspace, agree: Callable[[str], bool]) -> str:
+    """Builds a snapshot as of the newest event, makes it the current one and returns its name.
+
+    The same data gives the same name. `agree` is asked before embeddings are bought (rec_models.embeddings).
+    """
+    refresh_offline(workspace)
+    apply_feature_repo(workspace)
+    dataset = load_dataset(workspace.data)
+    events = all_events(workspace)
+    newest = float(events["timestamp"].max())  # type: ignore[arg-type]
+    items = item_views(workspace, dataset.items["item_id"], newest)
+    categories, arrays = _arrays(dataset, events, items, item_vectors(workspace, dataset, agree))
+    store = SnapshotStore(workspace.snapshots, workspace.cache / "snapshots")
+    folder = write_snapshot(
+        store.staging,
+        arrays,
+        categories=categories,
+        attributes={name: _attribute(items[ATTRIBUTES + name]) for name in dataset.description.columns},
+        newest_event=newest,
+        created=time.time(),
+    )
+    store.publish(folder)
+    return folder.name
+
+
+def item_views(workspace: Workspace, item_ids: pl.Series, moment: float) -> pl.DataFrame:
+    """Feast's service catalogue_v1 for the items as of a moment, in one retrieval; one row per item, in their order."""
+    when = datetime.fromtimestamp(math.ceil(moment), UTC)
+    asked = pl.DataFrame({"item_id": item_ids}).with_columns(event_timestamp=pl.lit(when, pl.Datetime("us", "UTC")))
+    found = historical(open_store(workspace), "catalogue_v1", asked, full_names=True)
+    return asked.select("item_id").join(found, on="item_id", how="left", maintain_order="left")
+
+
+def item_vectors(workspace: Workspace, dataset: Dataset, agree: Callable[[str], bool]) -> NDArray[np.float16]:
+    """float16 [N, D] of unit length or zero: from the configured endpoint, by default made here."""
+    endpoint = Endpoint.from_environment()
+    if endpoint is None:
+        return local_vectors(dataset.items, dataset.description.columns).astype(np.float16)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"embedding by {endpoint.model}", total=None)
+        vectors = embed(
+            dataset.items["text"].to_list(),
+            endpoint,
+            workspace.cache / "embeddings.sqlite",
+            agree,
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    return unit_length(vectors).astype(np.float16)
+
+
+def _arrays(
+    dataset: Dataset, events: pl.DataFrame, items: pl.DataFrame, vectors: NDArray[np.float16]
+) -> tuple[list[str], CatalogueArrays]:
+    features = contract_matrix(items, ITEM_FEATURES, STATISTICS)
+    lists = items[ATTRIBUTES + "categories"].fill_null([]).to_list()
+    categories = sorted({name for own in lists for name in own})
+    number = {name: i for i, name in enumerate(categories)}
+    category_ids = np.array([number[name] for own in lists for name in own], np.int32)
+    category_offsets = _offsets([len(own) for own in lists])
+    titles = [(title or "").encode() for title in items[ATTRIBUTES + "title"]]
+    popular_offsets, popular_rows = popular_segments(popularity(features), category_offsets, category_ids, len(categories))
+    known = events.select(COLUMNS).join(dataset.items.select("item_id"), on="item_id", how="semi", maintain_order="left")
+    neighbours = transitions(sequences_of(replace(dataset, interactions=known)), ItemToItem())
+    return categories, CatalogueArrays(
+        item_ids=np.array([item_id.encode() for item_id in items["item_id"]], np.bytes_),
+        features=features,
+        category_offsets=category_offsets,
+        category_ids=category_ids,
+        title_offsets=_offsets([len(title) for title in titles]),
+        title_bytes=np.frombuffer(b"".join(titles), np.uint8),
+        popular_offsets=popular_offsets,
+        popular_rows=popular_rows,
+        next_rows=neighbours.rows,
+        next_scores=neighbours.scores,
+        vectors=vectors,
+    )
+
+
+def _offsets(lengths: list[int]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+
+
+def _attribute(column: pl.Series) -> Attribute:
+    """Numbers as float64 with NaN where unknown; text as codes into its sorted words, -1 where unknown."""
+    if column.dtype.is_numeric():
+        return Attribute(column.cast(pl.Float64).fill_null(float("nan")).to_numpy())
+    words = sorted(column.drop_nulls().unique().to_list())
+    code = {word: i for i, word in enumerate(words)}
+    return Attribute(np.array([code.get(word, -1) for word in column], np.int32), tuple(words))
