@@ -7,36 +7,38 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference_graph import metrics
-from inference_graph.serving.error_answers import Fault, Refused, fault_of, log
+from inference_graph.serving.error_answers import RETRY, Fault, Refused, fault_of, log
 
-BODY_SECONDS = 10.0
 JSON = b"application/json; charset=utf-8"
 """KServe hands a body of this type on as bytes, so that all JSON is read in one place and no CloudEvent is guessed."""
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a caller may ask for before any work is done for it; `concurrency` bounds the POSTs at work at once."""
+
+    body_bytes: int = 1_048_576
+    body_seconds: float = 10.0
+    concurrency: int = 64
+
+
 class Front:
     """The outermost ASGI application. `surfaces` maps a path to the surface that it is counted for."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        max_body_bytes: int,
-        surfaces: Mapping[str, str],
-        draining: Callable[[], bool],
-        body_seconds: float = BODY_SECONDS,
-    ) -> None:
+    def __init__(self, app: ASGIApp, surfaces: Mapping[str, str], limits: Limits, draining: Callable[[], bool]) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
-        self._body_seconds = body_seconds
         self._surfaces = surfaces
+        self._limits = limits
         self._draining = draining
+        self._at_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,35 +48,47 @@ class Front:
         started = time.perf_counter()
         headers = dict(scope["headers"])
         reply = Reply(send, _request_id(headers), self._draining())
+        counted = scope["method"] == "POST"
+        if counted and self._at_work >= self._limits.concurrency:
+            await reply.fault(Fault(429, "more requests than can be served now, try again", None, RETRY))
+        else:
+            self._at_work += counted
+            try:
+                await self._serve(scope, headers, receive, reply)
+            finally:
+                self._at_work -= counted
+        surface = self._surfaces.get(scope["path"])
+        if surface is not None:
+            metrics.REQUESTS.labels(surface, str(reply.status)).inc()
+            metrics.REQUEST_SECONDS.labels(surface).observe(time.perf_counter() - started)
+
+    async def _serve(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, reply: Reply) -> None:
+        method, path = scope["method"], scope["path"]
         try:
-            body = await self._body(scope["method"], headers, receive)
-            await self._app({**scope, "headers": _inner_headers(scope["path"], headers, reply.request_id)}, _once(body, receive), reply)
+            body = await self._body(method, headers, receive)
+            await self._app({**scope, "headers": _inner_headers(path, headers, reply.request_id)}, _once(body, receive), reply)
         except Refused as refused:
             await reply.fault(refused.fault)
         except Exception as error:
             # What a route raised was answered by the app, which raises it again all the same.
             if not reply.started:
-                fault = fault_of(error, scope["method"], scope["path"])
-                log(fault, error, scope["method"], scope["path"], reply.request_id.decode())
+                fault = fault_of(error, method, path)
+                log(fault, error, method, path, reply.request_id.decode())
                 await reply.fault(fault)
-        surface = self._surfaces.get(scope["path"])
-        if surface is not None:
-            metrics.REQUESTS.labels(surface, str(reply.status)).inc()
-            metrics.REQUEST_SECONDS.labels(surface).observe(time.perf_counter() - started)
 
     async def _body(self, method: str, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """The whole body. Raises Refused for one that is too large, too slow or no JSON by its type."""
         if method in ("GET", "HEAD", "DELETE", "OPTIONS"):
             return b""
         declared = int(headers.get(b"content-length", b"0"))
-        if declared > self._max_body_bytes:
+        if declared > self._limits.body_bytes:
             raise Refused(self._too_large(f"{declared}"))
         _check_type(headers)
         try:
-            async with asyncio.timeout(self._body_seconds):
+            async with asyncio.timeout(self._limits.body_seconds):
                 return await self._read(receive)
         except TimeoutError:
-            late = f"body: expected the whole body within {self._body_seconds:.3g} seconds, got a part"
+            late = f"body: expected the whole body within {self._limits.body_seconds:.3g} seconds, got a part"
             raise Refused(Fault(408, late, "body", {"Connection": "close"})) from None
 
     async def _read(self, receive: Receive) -> bytes:
@@ -86,14 +100,14 @@ class Front:
                 raise Refused(Fault(400, "body: expected the whole body, got a part and the end of the connection", "body"))
             part = message.get("body", b"")
             size += len(part)
-            if size > self._max_body_bytes:
+            if size > self._limits.body_bytes:
                 raise Refused(self._too_large("more"))
             parts.append(part)
             if not message.get("more_body", False):
                 return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _too_large(self, got: str) -> Fault:
-        return Fault(413, f"body: expected at most {self._max_body_bytes} bytes, got {got}", "body")
+        return Fault(413, f"body: expected at most {self._limits.body_bytes} bytes, got {got}", "body")
 
 
 class Reply:

@@ -19,7 +19,7 @@ from inference_graph.catalogue import Catalogue
 from inference_graph.clients.user_events import UserEvents
 from inference_graph.errors import InferenceGraphError
 from inference_graph.serving.catalogue_feed import CatalogueFeed
-from inference_graph.serving.front import Front
+from inference_graph.serving.front import Front, Limits
 from inference_graph.serving.gauges import watch_ages, watch_event_loop
 from inference_graph.serving.graph_feed import Graph, GraphFeed
 from inference_graph.serving.protocol import Surface
@@ -90,7 +90,8 @@ async def serve(settings: Settings, names: Mapping[str, Surface]) -> None:
     process = Process(GraphFeed(settings.graph, services.clients()), catalogues, Readiness(), services.user_events)
     server = DrainingServer(settings.drain_seconds)
     app = build_app(names, process, services)
-    server.serves(Front(app, settings.max_body_bytes, paths(names), lambda: server.draining))
+    limits = Limits(body_bytes=settings.max_body_bytes, concurrency=settings.max_concurrency)
+    server.serves(Front(app, paths(names), limits, lambda: server.draining))
     watch_ages(lambda: process.catalogue)
     logger.info("listening on http://%s:%d, models %s", settings.host, settings.port, ", ".join(names))
     background = [services.features.open(), process.graphs.run(), catalogues.run(), watch_event_loop()]

@@ -33,7 +33,7 @@ def openapi(names: Mapping[str, Surface]) -> Json:
             "post": _operation(
                 "Store events: all or none, durable before the answer.",
                 {202: "Stored"},
-                [400, 408, 413, 415, 503],
+                [400, 408, 413, 415, 429, 503],
                 "Events",
                 EVENTS_EXAMPLE,
             )

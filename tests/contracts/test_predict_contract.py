@@ -15,15 +15,16 @@ from openapi_spec_validator import validate
 from prometheus_client import REGISTRY
 
 from inference_graph.catalogue import Catalogue
+from inference_graph.clients import StoredUser
 from inference_graph.clients.event_format import StoredEvent
 from inference_graph.errors import DependencyTimeout
 from inference_graph.graph import build, default_graph, load_graph
-from inference_graph.serving.front import Front
+from inference_graph.serving.front import Front, Limits
 from inference_graph.serving.graph_feed import Graph
 from inference_graph.serving.openapi import openapi
 from inference_graph.serving.protocol import Surface
 from inference_graph.serving.transformer import build_app, paths
-from inference_graph.testing import FakeClients, make_catalogue
+from inference_graph.testing import FakeClients, FakeStoredUser, make_catalogue
 from inference_graph.types import Event
 
 NAMES: dict[str, Surface] = {"recommender": "home", "similar": "similar"}
@@ -71,7 +72,8 @@ class World:
     log: FakeLog = field(default_factory=FakeLog)
 
     def client(self) -> httpx.AsyncClient:
-        front = Front(build_app(NAMES, self, self.log), 1_048_576, paths(NAMES), lambda: self.draining, body_seconds=0.1)
+        limits = Limits(body_seconds=0.1, concurrency=4)
+        front = Front(build_app(NAMES, self, self.log), paths(NAMES), limits, lambda: self.draining)
         return httpx.AsyncClient(transport=httpx.ASGITransport(front), base_url="http://test")
 
 
@@ -314,6 +316,32 @@ async def test_a_draining_process_answers_and_closes_the_connection(client: http
     world.draining = True
     reply = await client.get("/v1/models/recommender")
     assert (reply.status_code, reply.headers["connection"]) == (200, "close")
+
+
+async def test_more_than_can_be_served_at_once_is_refused_before_work_starts(client: httpx.AsyncClient, world: World) -> None:
+    entered, leave = asyncio.Semaphore(0), asyncio.Event()
+
+    async def waits(user_id: str | None) -> StoredUser:
+        entered.release()
+        await leave.wait()
+        return FakeStoredUser()
+
+    config = world.graph.config.model_copy(update={"timeout_seconds": 30.0})
+    events = world.fakes.events
+    events.read = waits  # type: ignore[method-assign]
+    patient = {name: replace(p, history=replace(p.history, timeout=30.0)) for name, p in build(config, world.fakes.clients()).items()}
+    world.graph = Graph(config, patient)
+    body = {"instances": [{"limit": 1}]}
+    at_work = [asyncio.create_task(client.post(PREDICT, json=body)) for _ in range(4)]
+    for _ in at_work:
+        await entered.acquire()
+    refused = await client.post(PREDICT, json=body)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    conforms(refused.json(), "Error")
+    assert (await client.get("/v1/models/recommender")).status_code == 200
+    leave.set()
+    assert {reply.status_code for reply in await asyncio.gather(*at_work)} == {200}
+    assert (await client.post(PREDICT, json=body)).status_code == 200
 
 
 async def test_events_are_stored_read_and_erased(client: httpx.AsyncClient, world: World) -> None:
