@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import redis
-from rich.console import Console
 from rich.progress import Progress
 
 from inference_graph.workspace import Workspace
@@ -18,6 +17,7 @@ from rec_models.feature_repo import WRITE_SECONDS, apply_feature_repo, open_stor
 from rec_models.histories import load_histories
 from rec_models.offline_store import refresh_offline
 from rec_models.online_store import write_online
+from rec_models.progress import progress_bar
 from rec_models.stream import EventStream
 
 
@@ -39,7 +39,7 @@ def materialize(workspace: Workspace, redis_url: str, online_views: tuple[str, .
     """
     description = load_dataset(workspace.data).description
     client = redis.Redis.from_url(redis_url, socket_timeout=WRITE_SECONDS, socket_connect_timeout=5.0)
-    with _alone(workspace), contextlib.closing(client), Progress(console=Console(stderr=True), transient=True) as progress:
+    with _alone(workspace), contextlib.closing(client), progress_bar() as progress:
         hand_over(workspace)
         stream = EventStream(client, workspace.redis_prefix, workspace.offline, description.ties)
         moved = stream.move(_shown(progress, "moving events")[1])

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import Progress
 
 from inference_graph.catalogue import Attribute, CatalogueArrays, write_snapshot
 from inference_graph.features import ITEM_FEATURES
@@ -25,14 +23,21 @@ from rec_models.feature_repo import apply_feature_repo, historical, open_store
 from rec_models.item_to_item import ItemToItem, transitions
 from rec_models.offline_store import contract_matrix, refresh_offline
 from rec_models.popularity import popular_segments, popularity
+from rec_models.progress import progress_bar
 from rec_models.sequences import sequences_of
 from rec_models.vectors import local_vectors, unit_length
 
 STATISTICS, ATTRIBUTES = "item_statistics__", "item_attributes__"
 
 
-def publish_snapshot(workspace: Workspace, agree: Callable[[str], bool]) -> str:
-    """Builds a snapshot as of the newest event, makes it the current one and returns its name.
+@dataclass(frozen=True)
+class Published:
+    name: str
+    items: int
+
+
+def publish_snapshot(workspace: Workspace, agree: Callable[[str], bool]) -> Published:
+    """Builds a snapshot as of the newest event, and makes it the current one.
 
     The same data gives the same name. `agree` is asked before embeddings are bought (rec_models.embeddings).
     """
@@ -53,7 +58,7 @@ def publish_snapshot(workspace: Workspace, agree: Callable[[str], bool]) -> str:
         created=time.time(),
     )
     store.publish(folder)
-    return folder.name
+    return Published(folder.name, len(items))
 
 
 def item_views(workspace: Workspace, item_ids: pl.Series, moment: float) -> pl.DataFrame:
@@ -69,7 +74,7 @@ def item_vectors(workspace: Workspace, dataset: Dataset, agree: Callable[[str], 
     endpoint = Endpoint.from_environment()
     if endpoint is None:
         return local_vectors(dataset.items, dataset.description.columns).astype(np.float16)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
         task = progress.add_task(f"embedding by {endpoint.model}", total=None)
         vectors = embed(
             dataset.items["text"].to_list(),
