@@ -118,7 +118,7 @@ def check(folder: Annotated[Path, typer.Argument(help="the data folder")], as_js
         typer.echo(json.dumps(asdict(report)))
     else:
         _show(report)
-    if report.broken_rows:
+    if report.problem_count:
         raise typer.Exit(1)
 
 
@@ -144,5 +144,5 @@ def _show(report: Report) -> None:
         console.print(escape(note), style="dim", soft_wrap=True)
     for problem in report.problems:
         console.print(escape(problem), style="red", soft_wrap=True)
-    if report.broken_rows:
-        console.print(f"{report.broken_rows:,} broken rows, the first {len(report.problems)} above", style="bold red")
+    if report.problem_count:
+        console.print(f"{report.problem_count:,} problems, the first {len(report.problems)} above", style="bold red")

@@ -36,6 +36,7 @@ def read_folder(folder: Path) -> Reading:
     problems = Problems()
     tables = {path: _table(path, problems) for path in layout.files()}
     check_told_columns(settings.columns, {path.name: table.frame.columns for path, table in tables.items()})
+    _check_told_kinds(settings, tables[layout.items] if layout.items else None)
     tags = read_tags(tables[layout.tags], settings, problems) if layout.tags else None
     items = read_items(tables[layout.items], tags, settings, problems) if layout.items else None
     known = items.frame["item_id"] if items else None
@@ -46,6 +47,13 @@ def read_folder(folder: Path) -> Reading:
     users = all_users(interactions.frame, read_users(tables[layout.users], settings, problems) if layout.users else None)
     guesses = (*layout.guesses, *items.guesses, *interactions.guesses)
     return Reading(layout, settings, interactions, items, users, problems, guesses)
+
+
+def _check_told_kinds(settings: Settings, items: Table | None) -> None:
+    for name in settings.kinds.columns:
+        if items is None or name not in items.frame.columns:
+            have = "there is no items file" if items is None else f"{items.name}: {', '.join(items.frame.columns)}"
+            raise InvalidData(f"dataset.yaml: kinds.columns.{name}: the items have no such column ({have})")
 
 
 def _table(path: Path, problems: Problems) -> Table:

@@ -14,10 +14,10 @@ from rec_models.data.reading import read_folder
 
 @dataclass(frozen=True)
 class Report:
-    """`figures` are None where rows are broken; `broken_rows` counts all, `problems` shows the first."""
+    """`figures` are None where rows are broken; `problem_count` counts all that is wrong, `problems` names the first."""
 
     folder: str
-    broken_rows: int
+    problem_count: int
     problems: tuple[str, ...]
     figures: Figures | None
     notes: tuple[str, ...]

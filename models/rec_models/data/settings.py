@@ -21,9 +21,11 @@ def _names(value: object) -> object:
 
 
 def _seen(value: object) -> object:
-    """`ever`, `off`, or `{within: 30d}`."""
-    if value in ("ever", "off"):
-        return Seen(mode="ever" if value == "ever" else "off")
+    """`ever`, `off`, or `{within: 30d}`; YAML reads a bare off as false."""
+    if value is False or value == "off":
+        return Seen("off")
+    if value == "ever":
+        return Seen("ever")
     if isinstance(value, Mapping) and set(value) == {"within"}:
         days = re.fullmatch(r"(\d+(?:\.\d+)?)d", str(value["within"]).strip())
         if days and float(days[1]) > 0:
