@@ -1,0 +1,82 @@
+"""`inference-graph train`: both models, from the prepared data to published versions."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from inference_graph.workspace import Workspace
+
+AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+Quick = Annotated[bool, typer.Option("--quick", help="one pass and one cut: models to try things with, not to recommend with")]
+Yes = Annotated[bool, typer.Option("--yes", envvar="EMBEDDINGS_YES", help="agree to what embeddings from an endpoint cost")]
+
+
+def train(quick: Quick = False, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Train retrieval and ranking on the data set in use, and publish the next version of each. Does nothing where it is up to date.
+
+    Settings: models/configs/retrieval.yaml and ranking.yaml.
+
+    Examples:
+
+      inference-graph train
+
+      inference-graph train --quick --json
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    workspace = Workspace.current()
+    started, console, seconds = time.monotonic(), Console(stderr=True), dict[str, float]()
+    with _progress(console) as progress, _timed(seconds, "libraries"):
+        progress.add_task("libraries", total=None)
+        import tensorflow
+
+        from rec_models.commands.snapshot import agree
+        from rec_models.train import train as train_step
+    tensorflow.get_logger().setLevel("ERROR")  # it warns of retracing where shapes differ on purpose
+    with _progress(console) as progress:
+        result = train_step(workspace, quick, lambda cost: agree(cost, yes), lambda name: _phase(progress, seconds, name))
+    if as_json:
+        typer.echo(json.dumps({"versions": result.versions, "metrics": result.metrics, "fresh": result.fresh, "seconds": seconds}))
+        return
+    if result.fresh:
+        Console().print(_table("time per phase", "seconds", {**seconds, "total": time.monotonic() - started}, "{:.1f}"))
+        Console().print(_table("newest requests, unseen in training", "value", result.metrics, "{:.4g}"))
+    state = "published" if result.fresh else "up to date"
+    typer.echo(f"{', '.join(f'{name} version {version}' for name, version in result.versions.items())}: {state}")
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
+
+
+@contextmanager
+def _phase(progress: Progress, seconds: dict[str, float], name: str) -> Iterator[Callable[[float], None]]:
+    task = progress.add_task(name, total=1.0)
+    with _timed(seconds, name):
+        yield lambda share: progress.advance(task, share)
+    progress.remove_task(task)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    seconds[name] = seconds.get(name, 0.0) + time.monotonic() - started
+
+
+def _table(title: str, unit: str, rows: dict[str, float] | object, form: str) -> Table:
+    table = Table("", unit, title=title, title_justify="left", box=None, show_header=False)
+    table.columns[1].justify = "right"
+    for name, value in dict(rows).items():  # type: ignore[call-overload]
+        table.add_row(name, form.format(value))
+    return table
