@@ -100,11 +100,11 @@ def decode(tensor: TensorProto) -> Array:
     if tensor.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise InvalidTensor("a tensor without a full shape")
     count = math.prod(shape)
-    if kind is STRING:
-        return _filled(_objects(tensor.string_val), count, shape)
-    dtype = kind.dtype
+    dtype = np.dtype(object) if kind is STRING else kind.dtype
     if count * dtype.itemsize > MAX_BYTES:
         raise InvalidTensor(f"a tensor of shape {shape} and type {kind.name}; expected at most {MAX_BYTES} bytes")
+    if kind is STRING:
+        return _filled(_objects(tensor.string_val), count, shape)
     if not tensor.tensor_content:
         return _filled(_listed(tensor, kind, dtype), count, shape)
     if not kind.raw or len(tensor.tensor_content) != count * dtype.itemsize:
@@ -115,13 +115,13 @@ def decode(tensor: TensorProto) -> Array:
 
 def _filled(values: Array, count: int, shape: tuple[int, ...]) -> Array:
     """TensorFlow's rule: no value means zeros, and the last one repeats to fill the shape."""
-    if len(values) > count or count > MAX_BYTES:
-        raise InvalidTensor(f"{len(values)} values for shape {shape}, expected {min(count, MAX_BYTES)} or fewer")
+    if len(values) > count:
+        raise InvalidTensor(f"{len(values)} values for shape {shape}, expected {count} or fewer")
     if len(values) == 0:
         values = np.array([b"" if values.dtype.kind == "O" else 0]).astype(values.dtype)
     if len(values) == 1:
-        return np.broadcast_to(values, (count,)).reshape(shape) if count == 1 else np.full(shape, values[0], values.dtype)
-    if len(values) < count:
+        values = np.broadcast_to(values, (count,))
+    elif len(values) < count:
         values = np.concatenate([values, np.full(count - len(values), values[-1], values.dtype)])
     values = values.reshape(shape)
     values.flags.writeable = False
