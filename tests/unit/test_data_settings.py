@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rec_models.data.prepare import prepare
 from rec_models.data.problems import InvalidData
+from rec_models.data.settings import Columns, Files, Kinds, Settings
 
 
 def folder_with(folder: Path, settings: str, interactions: str = "user_id,item_id,timestamp\na,x,1\n", items: str | None = None) -> Path:
@@ -72,3 +74,31 @@ def test_what_is_wrong_is_named_by_its_key(tmp_path: Path, settings: str, messag
         prepare(folder_with(tmp_path / "data", settings), tmp_path / "out")
     assert message in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_documentation_names_every_key_and_its_examples_are_valid(tmp_path: Path) -> None:
+    documentation = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    blocks = [block.split("```")[0] for block in documentation.split("```yaml\n")[1:]]
+    named = [Settings.model_validate(yaml.safe_load(block)) for block in blocks]
+    for section in (Files, Columns, Kinds):
+        name = section.__name__.lower()
+        assert getattr(named[-1], name).model_fields_set == set(section.model_fields), name
+    assert named[-1].model_fields_set == set(Settings.model_fields)
+
+
+def test_the_worked_example_of_the_documentation_works(tmp_path: Path) -> None:
+    documentation = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+    tree, settings = documentation.split("```\n")[1].splitlines()[1:], documentation.split("```yaml\n")[1].split("```")[0]
+    lines = [line.split(None, 1) if line.startswith("  ") and line[2] != " " else ["", line.strip()] for line in tree]
+    folder = tmp_path / "my-shop"
+    folder.mkdir()
+    name = ""
+    for named, content in lines:
+        name = named or name
+        with (folder / name).open("a") as file:
+            file.write(content.strip() + "\n")
+    (folder / "dataset.yaml").write_text(settings)
+    dataset = prepare(folder, tmp_path / "out").dataset
+    assert sorted(dataset.interactions["value"].to_list()) == [1.0, 2.0, 4.0]
+    assert dataset.items["categories"].to_list() == [["Lighting"], ["Lighting", "Office"]]
+    assert dataset.description.columns == {"price": "number", "maker": "text"}

@@ -98,12 +98,13 @@ def synthesize(
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), "seed": seed, "users": users, "items": items, "interactions": events}))
         return
-    typer.echo(f"{folder}: {events:,} ratings of {users:,} users with {items:,} items; what is true of them is in {folder / 'truth'}")
+    size = f"{events:,} ratings of {users:,} users with {items:,} items"
+    typer.echo(f"{folder}: {size}; what is true of them is in {folder / 'truth'}")
 
 
 @app.command()
 def check(folder: Annotated[Path, typer.Argument(help="the data folder")], as_json: AsJson = False) -> None:
-    """Say what is in a data folder, how it was understood, and every broken row. Writes nothing; exits with 1 where rows are broken.
+    """Say what is in a data folder, how it was understood, and what is broken. Writes nothing; exits with 1 where rows are broken.
 
     Examples:
 

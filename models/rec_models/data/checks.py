@@ -20,7 +20,8 @@ def check_identifiers(table: Table, column: str, problems: Problems) -> None:
         bad = ids.is_in(broken.implode()) if len(broken) else pl.repeat(False, len(ids), eager=True)
     else:
         bad = table.frame.select(_broken_identifier(column))[column]
-    problems.add_where(table, bad, column, f"an identifier of 1 to {LONGEST_ID} characters without control characters or outer spaces")
+    expected = f"an identifier of 1 to {LONGEST_ID} characters without control characters or outer spaces"
+    problems.add_where(table, bad, column, expected)
 
 
 def _broken_identifier(column: str) -> pl.Expr:

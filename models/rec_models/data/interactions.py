@@ -111,7 +111,8 @@ def _distinct(frame: pl.DataFrame) -> tuple[pl.DataFrame, int, int]:
     exact = frame.unique(maintain_order=True)
     rated = pl.col("type").first() == "rating"
     total = pl.when(pl.col("value").count() == 0).then(None).otherwise(pl.col("value").sum())
-    one = exact.group_by(EVENT, maintain_order=True).agg(pl.when(rated).then(pl.col("value").max()).otherwise(total).alias("value"))
+    value = pl.when(rated).then(pl.col("value").max()).otherwise(total).alias("value")
+    one = exact.group_by(EVENT, maintain_order=True).agg(value)
     return one, len(frame) - len(exact), len(exact) - len(one)
 
 

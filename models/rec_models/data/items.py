@@ -29,7 +29,7 @@ class Items:
 
 def read_items(table: Table, tags: pl.DataFrame | None, settings: Settings, problems: Problems) -> Items:
     """item_id, title, categories, text, then the filter columns; sorted by id. `tags` as of read_tags."""
-    found = find_columns(table.name, table.frame.columns, ("item_id", "title", "categories", "text"), ("item_id",), settings.columns)
+    found = find_columns(table.name, table.frame.columns, RESERVED, ("item_id",), settings.columns)
     check_identifiers(table, found["item_id"], problems)
     check_unique(table, found["item_id"], problems)
     raw = table.frame.select(pl.col(name).alias(meaning) for meaning, name in found.items())
@@ -55,8 +55,9 @@ def read_tags(table: Table, settings: Settings, problems: Problems) -> pl.DataFr
     """item_id, tags: each item's most frequent tags in one text."""
     found = find_columns(table.name, table.frame.columns, ("item_id", "tag"), ("item_id", "tag"), settings.columns)
     check_identifiers(table, found["item_id"], problems)
-    rows = table.frame.select(item_id=found["item_id"], tag=_clean(pl.col(found["tag"])).str.to_lowercase()).filter(pl.col("tag") != "")
-    counts = rows.group_by("item_id", "tag").len().sort(["item_id", "len", "tag"], descending=[False, True, False])
+    rows = table.frame.select(item_id=found["item_id"], tag=_clean(pl.col(found["tag"])).str.to_lowercase())
+    counts = rows.filter(pl.col("tag") != "").group_by("item_id", "tag").len()
+    counts = counts.sort("item_id", "len", "tag", descending=[False, True, False])
     return counts.group_by("item_id", maintain_order=True).agg(pl.col("tag").head(MOST_TAGS).str.join(", ").alias("tags"))
 
 
@@ -99,7 +100,9 @@ def _with_text(frame: pl.DataFrame, tags: pl.DataFrame | None) -> pl.DataFrame:
     return parts.select("item_id", "title", "categories", text)
 
 
-def _further(table: Table, taken: set[str], settings: Settings, problems: Problems) -> tuple[list[pl.Series], dict[str, Kind], list[str]]:
+def _further(
+    table: Table, taken: set[str], settings: Settings, problems: Problems
+) -> tuple[list[pl.Series], dict[str, Kind], list[str]]:
     """Every column that has no other meaning, as numbers or text."""
     columns: dict[str, Kind] = {}
     guesses: list[str] = []

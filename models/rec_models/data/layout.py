@@ -55,10 +55,11 @@ def find_files(folder: Path, settings: Settings) -> Layout:
     found = {role: _told(folder, role, told[role]) if told[role] else _guessed(folder, role) for role in STEMS}
     if found["interactions"] is None:
         raise InvalidData(
-            f"{folder}: expected a file of interactions ({', '.join(STEMS['interactions'])}, as {', '.join(FORMATS)}), found none; "
-            "name yours in dataset.yaml: `files: {interactions: FILE}`"
+            f"{folder}: expected a file of interactions ({', '.join(STEMS['interactions'])}, as {', '.join(FORMATS)}), "
+            "found none; name yours in dataset.yaml: `files: {interactions: FILE}`"
         )
-    guesses = [f"{role}: {path.name} (change it in dataset.yaml: files.{role})" for role, path in found.items() if path and not told[role]]
+    guessed = {role: path.name for role, path in found.items() if path and not told[role]}
+    guesses = [f"{role}: {name} (change it in dataset.yaml: files.{role})" for role, name in guessed.items()]
     return Layout(folder, found["interactions"], found["items"], found["users"], found["tags"], tuple(guesses))
 
 
@@ -75,11 +76,14 @@ def _guessed(folder: Path, role: str) -> Path | None:
     found = [path for path in found if path.is_file()]
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
-        raise InvalidData(f"{folder}: {names} could both be the {role}; say which in dataset.yaml: `files: {{{role}: {found[0].name}}}`")
+        say = f"say which in dataset.yaml: `files: {{{role}: {found[0].name}}}`"
+        raise InvalidData(f"{folder}: {names} could both be the {role}; {say}")
     return found[0] if found else None
 
 
-def find_columns(file: str, header: Sequence[str], wanted: Sequence[str], required: Sequence[str], columns: Columns) -> Mapping[str, str]:
+def find_columns(
+    file: str, header: Sequence[str], wanted: Sequence[str], required: Sequence[str], columns: Columns
+) -> Mapping[str, str]:
     """Meaning -> the file's column, for those of `wanted` that it has. Raises InvalidData for a missing required one."""
     found = {}
     for meaning in wanted:

@@ -37,7 +37,8 @@ def prepare(folder: Path, out: Path, name: str | None = None) -> Prepared:
     """Reads and checks `folder` and replaces `out` by its prepared form. Raises InvalidData and writes nothing otherwise."""
     reading = read_folder(folder)
     reading.problems.refuse(folder)
-    dataset = Dataset(reading.interactions.frame, reading.items.frame, reading.users, describe(reading, source_hash(folder), name))
+    description = describe(reading, source_hash(folder), name)
+    dataset = Dataset(reading.interactions.frame, reading.items.frame, reading.users, description)
     draft = out.with_name(f".{out.name}-{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)

@@ -49,7 +49,8 @@ class Problems:
         """One problem for each row where `bad` is true: `column: expected ..., got ...`."""
         found = bad.arg_true()
         for row in found.head(SHOWN).to_list():
-            self.rows.append(BrokenRow(table.name, table.line(row), f"{column}: expected {expected}, got {shown(table, row, column)}"))
+            what = f"{column}: expected {expected}, got {repr(table.frame[column][row])[:80]}"
+            self.rows.append(BrokenRow(table.name, table.line(row), what))
         self.count += len(found)
 
     def first(self) -> list[BrokenRow]:
@@ -60,8 +61,5 @@ class Problems:
         if not self.count:
             return
         further = f" (and {self.count - 1:,} more)" if self.count > 1 else ""
-        raise InvalidData(f"{self.first()[0]}{further}; nothing was written, `inference-graph data check {folder}` lists them all")
-
-
-def shown(table: Table, row: int, column: str) -> str:
-    return repr(table.frame[column][row])[:80]
+        see = f"`inference-graph data check {folder}` lists the first {SHOWN}"
+        raise InvalidData(f"{self.first()[0]}{further}; nothing was written, {see}")

@@ -57,8 +57,8 @@ def read_table(path: Path) -> tuple[Table, list[Misshapen]]:
     content = _content(path)
     header = _header(path, content)
     if b'"' not in content and _all_lines_have(content, len(header)):
-        frame = pl.read_csv(content, infer_schema=False, quote_char=None, empty_string_is_null=False).rename(lambda name: name.strip())
-        return Table(path.name, frame), []
+        frame = pl.read_csv(content, infer_schema=False, quote_char=None, empty_string_is_null=False)
+        return Table(path.name, frame.rename(lambda name: name.strip())), []
     return _read_quoted(path, content, header)
 
 

@@ -19,7 +19,9 @@ POPULARITY_SPREAD = 1.4
 POPULARITY_SWING = 2.0
 
 
-def make_world(seed: int = 1, users: int = 2_000, items: int = 1_000, events: int = 60_000, strengths: Strengths | None = None) -> World:
+def make_world(
+    seed: int = 1, users: int = 2_000, items: int = 1_000, events: int = 60_000, strengths: Strengths | None = None
+) -> World:
     """A world of exactly that size. Raises ValueError where the events do not fit the users and items."""
     if items < 50 or users < 1 or events < FEWEST_EVENTS * users or events > users * items * MOST_EVENTS_SHARE * 0.5:
         raise ValueError(
@@ -88,7 +90,7 @@ def _event_counts(rng: np.random.Generator, users: int, events: int, most: int) 
 
 
 def _moments(rng: np.random.Generator, counts: Ints) -> tuple[Ints, Floats]:
-    """Users and whole seconds of all events, by user and time; a user joins in the first 60 % and never acts twice in one second."""
+    """Users and whole seconds of all events, by user and time; users join in the first 60 %, nobody acts twice in a second."""
     joined = np.repeat(rng.uniform(0.0, 0.6, len(counts)), counts)
     users = np.repeat(np.arange(len(counts)), counts)
     times = np.floor((joined + (1 - joined) * rng.random(len(users))) * DAYS * DAY_SECONDS)

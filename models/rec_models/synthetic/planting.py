@@ -57,9 +57,10 @@ def _words(rng: np.random.Generator, main: Ints, cluster: Ints) -> tuple[tuple[s
     plain, own = words[-60 - len(main) : -len(main)], words[-len(main) :]
     titles, texts = [], []
     for item in range(len(main)):
-        chosen = [rng.choice(of_category[main[item]], 4, replace=False), rng.choice(of_cluster[cluster[item], 1:], 4, replace=False)]
-        texts.append(" ".join(np.concatenate([*chosen, rng.choice(plain, 3, replace=False)])))
-        titles.append(f"{chosen[1][0]} {own[item]}".title())
+        broad = rng.choice(of_category[main[item]], 4, replace=False)
+        narrow = rng.choice(of_cluster[cluster[item], 1:], 4, replace=False)
+        texts.append(" ".join([*broad, *narrow, *rng.choice(plain, 3, replace=False)]))
+        titles.append(f"{narrow[0]} {own[item]}".title())
     return tuple(titles), tuple(texts), tuple(word.title() for word in of_cluster[cluster, 0])
 
 

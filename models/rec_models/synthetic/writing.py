@@ -31,7 +31,8 @@ seen: ever
 def write_world(world: World, folder: Path) -> None:
     """Writes interactions.csv, items.csv, dataset.yaml and truth/. Raises InvalidData where the folder holds something else."""
     if folder.exists() and not (folder / TRUTH / WORLD).exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InvalidData(f"{folder}: expected no folder, an empty one or one that was synthesized, got something else; name another")
+        expected = "no folder, an empty one or one that was synthesized"
+        raise InvalidData(f"{folder}: expected {expected}, got something else; name another")
     draft = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     (draft / TRUTH).mkdir(parents=True)
