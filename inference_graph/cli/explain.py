@@ -38,7 +38,7 @@ def explain(
     console = Console(highlight=False)
     if item is not None:
         for line in reasons(answer, item):
-            console.print(line, markup=False)
+            console.print(line, markup=False, soft_wrap=True)
         return
     show_state(console, answer)
     show_answer(console, answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ REMOVED_BY = {
     "seen": "the user has already interacted with it",
     "blocked": "it is blocked (`inference-graph unblock` lifts that)",
     "requested": "the request excludes it",
+    "candidate_limit": "more candidates than the ranker takes were ahead of it",
 }
 
 
@@ -28,7 +29,7 @@ def reasons(answer: Mapping[str, Any], item_id: str) -> Iterator[str]:
         yield f"{item_id} is not shown to user {answer['user_id']}: no source proposed it, or the catalogue does not know it."
         yield from _user_lines(answer)
         return
-    yield f"{item_id} {_verdict(candidate, len(answer['items']))}"
+    yield f"{item_id} {_verdict(candidate, answer['items'])}"
     yield f"  proposed by: {ranks(candidate['sources'])}"
     if (filter_name := candidate["removed_by"]) is not None:
         yield f"  removed by:  {filter_name}: {REMOVED_BY.get(filter_name, 'a rule of graph.yaml')}"
@@ -43,7 +44,7 @@ def reasons(answer: Mapping[str, Any], item_id: str) -> Iterator[str]:
 
 def show_state(console: Console, answer: Mapping[str, Any]) -> None:
     for line in _user_lines(answer):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def show_candidates(console: Console, answer: Mapping[str, Any]) -> None:
@@ -61,14 +62,15 @@ def show_candidates(console: Console, answer: Mapping[str, Any]) -> None:
         console.print(f"  {count} removed by {name}", markup=False)
 
 
-def _verdict(candidate: Mapping[str, Any], shown: int) -> str:
+def _verdict(candidate: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> str:
+    worst_shown = min((item["score"] for item in shown), default=0.0)
     if candidate["position"] is not None:
-        return f"is shown at position {candidate['position']} of {shown}."
+        return f"is shown at position {candidate['position']} of {len(shown)}."
     if candidate["removed_by"] is not None:
-        return "is not shown: a filter removed it."
-    if candidate["score"] is None:
-        return "is not shown: more candidates than the ranker takes were ahead of it."
-    return "is not shown: the final score, or a rule of the selection, left no place for it."
+        return "is not shown: it was removed before the ranking."
+    if candidate["score"] is not None and candidate["score"] > worst_shown:
+        return "is not shown: a rule of the selection (caps, diversity) passed it over."
+    return "is not shown: others have higher scores."
 
 
 def _place(answer: Mapping[str, Any], candidate: Mapping[str, Any]) -> str:

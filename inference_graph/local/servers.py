@@ -13,6 +13,8 @@ from inference_graph.local.redis_server import redis_command
 from inference_graph.workspace import Workspace
 
 MODELS = ("retrieval", "ranking")
+# On one machine everything starts at once, which may take longer than the grace of a cluster, and nobody has to be told of the end.
+TRANSFORMER_DEFAULTS = {"STARTUP_GRACE_SECONDS": "60", "DRAIN_SECONDS": "0"}
 REDIS_LAYER, MODEL_LAYER, TRANSFORMER_LAYER = 0, 1, 2
 
 
@@ -64,6 +66,7 @@ def transformer_program(workspace: Workspace, ports: Ports, redis_url: str) -> P
         "PORT": str(ports.transformer),
         **targets,
         **_direct(),
+        **{name: os.environ.get(name, value) for name, value in TRANSFORMER_DEFAULTS.items()},
     }
     return Program(
         name="transformer",

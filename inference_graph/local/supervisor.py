@@ -15,6 +15,7 @@ FIRST_RESTART_SECONDS = 3.0
 LONGEST_RESTART_SECONDS = 30.0
 STABLE_SECONDS = 60.0
 LOOK_SECONDS = 0.1
+ASK_SECONDS = 0.25
 
 
 class ProcessFailed(InferenceGraphError):
@@ -55,17 +56,22 @@ class Supervisor:
             self.children.append(Child(program, _start(program), time.monotonic()))
 
     def wait_until_ready(self, seconds: float) -> None:
-        """Returns once every child has answered. Shows the end of the log of one that did not, and raises ProcessFailed."""
+        """Returns once every child has answered, asked in the order of their starts.
+
+        Shows the end of the log of one that did not, and raises ProcessFailed.
+        """
         until = time.monotonic() + seconds
         waiting = list(self.children)
         while waiting:
             for child in waiting:
                 if (code := child.process.poll()) is not None:
                     raise self._failed(child.program, how_it_ended(code))
-            waiting = [child for child in waiting if not child.program.ready()]
-            if waiting and time.monotonic() > until:
+            if waiting[0].program.ready():
+                waiting.pop(0)
+                continue
+            if time.monotonic() > until:
                 raise self._failed(waiting[0].program, f"did not answer within {seconds:.0f} s")
-            self._stopping.pause(LOOK_SECONDS if waiting else 0)
+            self._stopping.pause(ASK_SECONDS)
 
     def watch(self) -> None:
         """Starts dead children again until StopRequested ends it. Raises ProcessFailed when all are dead for good."""

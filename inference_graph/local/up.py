@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -75,9 +76,14 @@ def _welcome(phases: Phases, workspace: Workspace, url: str) -> None:
     phases.step("first recommendation", ("recommend", "--timings", "--url", url, "--", user_id), {})
     body = json.dumps({"instances": [{"user_id": user_id, "limit": 10}]})
     phases.console.print(phases.table())
-    phases.console.print(f"\n[bold green]up[/] at [bold]{url}[/] until Ctrl-C; logs in {os.path.relpath(workspace.logs)}. Try:")
-    _say(f"  curl -s {url}/v1/models/recommender:predict -H 'Content-Type: application/json' -d '{body}'")
-    _say(f"  {os.path.relpath(script('inference-graph'))} explain {user_id}")
+    phases.console.print(f"\n[bold green]up[/] at [bold]{url}[/] until Ctrl-C. Logs: {_near(workspace.logs)}. Try:", soft_wrap=True)
+    _say(f"  curl -s {url}/v1/models/recommender:predict -H 'Content-Type: application/json' -d {shlex.quote(body)}")
+    _say(f"  {_near(Path(script('inference-graph')))} explain {shlex.quote(user_id)}")
+
+
+def _near(path: Path) -> str:
+    """Relative to here where it is below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _watch(supervisor: Supervisor) -> None:

@@ -34,6 +34,7 @@ EXPLANATION = {
     "candidates": [
         candidate("50", ranker_score=0.7, boosts={"new": 1.3}, score=0.91, position=1),
         candidate("60", ranker_score=0.6, score=0.6),
+        candidate("70", ranker_score=0.95, score=0.95),
         candidate("1", removed_by="seen"),
     ],
     "timings_ms": {"history": 1.25, "total": 20.5},
@@ -119,7 +120,7 @@ def test_a_shown_item_is_explained_by_its_sources_score_boosts_and_position(stan
     assert "  proposed by: popular #3" in lines
     assert "  ranker:      0.700" in lines
     assert "  boost:       new x 1.3" in lines
-    assert "  final score: 0.910, 1. of 2 ranked" in lines
+    assert "  final score: 0.910, 2. of 3 ranked" in lines
     assert "  1970-01-02  1  value 4.500" in lines
     assert "  the answer did without: ranker" in lines
 
@@ -128,7 +129,8 @@ def test_a_shown_item_is_explained_by_its_sources_score_boosts_and_position(stan
     ("item", "words"),
     [
         ("1", "removed by:  seen: the user has already interacted with it"),
-        ("60", "is not shown: the final score, or a rule of the selection, left no place for it."),
+        ("60", "60 is not shown: others have higher scores."),
+        ("70", "70 is not shown: a rule of the selection (caps, diversity) passed it over."),
         ("999", "999 is not shown to user 7: no source proposed it, or the catalogue does not know it."),
     ],
 )
@@ -142,7 +144,7 @@ def test_the_whole_explanation_counts_candidates_by_source_and_by_what_removed_t
     stands()
     assert run(["explain", "7"]) == 0
     shown = capsys.readouterr().out
-    assert "3 candidates" in shown
+    assert "4 candidates" in shown
     assert "1 removed by seen" in shown
     assert "seeds of similar_to_liked): 1" in shown
 
