@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,6 +75,7 @@ def make_candidates(rows: Sequence[int], scores: Sequence[float] | None = None) 
 @dataclass(frozen=True)
 class FakeStoredUser:
     events: Sequence[Event] = ()
+    older: Set[bytes] = frozenset()
     blocked: frozenset[str] = frozenset()
     newest: float | None = None
 
@@ -85,6 +86,7 @@ class FakeEvents:
 
     users: dict[str, list[Event]] = field(default_factory=dict)
     blocked: frozenset[str] = frozenset()
+    older: Set[bytes] = frozenset()
     down: bool = False
 
     @property
@@ -94,7 +96,7 @@ class FakeEvents:
     async def read(self, user_id: str | None) -> StoredUser:
         if self.down:
             raise DependencyUnavailable("Redis is down")
-        return FakeStoredUser(self.users.get(user_id or "", []), self.blocked)
+        return FakeStoredUser(self.users.get(user_id or "", []), self.older, self.blocked)
 
 
 @dataclass

@@ -60,11 +60,15 @@ def default_user_features() -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserState:
-    """What is known of a user: aggregates, history, and the items that nobody may be shown now."""
+    """What is known of a user: aggregates, history, and the items that nobody may be shown now.
+
+    `older`: rows of interactions that have left the history. `blocked`: rows, sorted.
+    """
 
     known: bool = False
     features: NDArray[np.float32] = field(default_factory=default_user_features)
     history: History = field(default_factory=History)
+    older: Rows = field(default_factory=lambda: np.empty(0, np.int32))
     blocked: Rows = field(default_factory=lambda: np.empty(0, np.int32))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,6 +45,11 @@ class StoredEvent(Protocol):
 class StoredUser(Protocol):
     @property
     def events(self) -> Sequence[StoredEvent]: ...
+    @property
+    def older(self) -> Set[bytes]:
+        """Items of interactions that have left the history."""
+        ...
+
     @property
     def blocked(self) -> frozenset[str]: ...
     @property

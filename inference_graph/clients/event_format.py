@@ -15,6 +15,8 @@ from inference_graph.types import Event
 
 HISTORY_KEPT = 500
 IDENTITIES_KEPT = 10_000
+OLDER_KEPT = 10_000
+"""Items of interactions that have left the history: a user who has more is no person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,13 @@ class Keys:
 
     def identities(self, user_id: str) -> str:
         return f"{{{self.prefix}}}:identities:{user_id}"
+
+    def older(self, user_id: str) -> str:
+        """The set of items whose interactions have left the history, so that what was seen stays seen."""
+        return f"{{{self.prefix}}}:older:{user_id}"
+
+    def of_user(self, user_id: str) -> tuple[str, str, str]:
+        return self.history(user_id), self.identities(user_id), self.older(user_id)
 
     @property
     def events(self) -> str:

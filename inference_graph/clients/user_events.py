@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Sequence, Set
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,6 +14,7 @@ import redis.asyncio
 from inference_graph.clients.event_format import (
     HISTORY_KEPT,
     IDENTITIES_KEPT,
+    OLDER_KEPT,
     Keys,
     StoredEvent,
     history_member,
@@ -25,13 +26,13 @@ from inference_graph.clients.redis_connection import redis_errors
 from inference_graph.types import Event
 
 WRITE_EVENTS = """
-local now, history_kept, identities_kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local now, history_kept, identities_kept, older_kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 for i = 3, #KEYS do
-  local kind = redis.call('TYPE', KEYS[i]).ok
-  if kind ~= 'zset' and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. kind) end
+  local kind, expected = redis.call('TYPE', KEYS[i]).ok, i % 3 == 2 and 'set' or 'zset'
+  if kind ~= expected and kind ~= 'none' then return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. kind) end
 end
 local stored, newest = 0, redis.call('GET', KEYS[2])
-for i = 4, #ARGV, 5 do
+for i = 5, #ARGV, 5 do
   local user = tonumber(ARGV[i])
   local identity, timestamp, member, entry = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   if redis.call('ZADD', KEYS[user + 1], 'NX', now, identity) == 1 then
@@ -41,7 +42,10 @@ for i = 4, #ARGV, 5 do
     stored = stored + 1
   end
 end
-for user = 3, #KEYS, 2 do
+for user = 3, #KEYS, 3 do
+  for _, member in ipairs(redis.call('ZRANGE', KEYS[user], 0, -history_kept - 1)) do
+    if redis.call('SCARD', KEYS[user + 2]) < older_kept then redis.call('SADD', KEYS[user + 2], cjson.decode(member)[2]) end
+  end
   redis.call('ZREMRANGEBYRANK', KEYS[user], 0, -history_kept - 1)
   redis.call('ZREMRANGEBYRANK', KEYS[user + 1], 0, -identities_kept - 1)
 end
@@ -54,9 +58,13 @@ arrived: the newest are kept, however old the event that was sent."""
 
 @dataclass(frozen=True, slots=True)
 class StoredUser:
-    """What Redis knows of a user: events newest first, and the newest event of all users, in seconds since 1970."""
+    """What Redis knows of a user: events newest first, the items of those that have left the history, and of all users the newest.
+
+    `newest` in seconds since 1970.
+    """
 
     events: tuple[StoredEvent, ...]
+    older: Set[bytes]
     blocked: frozenset[str]
     newest: float | None
 
@@ -88,11 +96,13 @@ class UserEvents:
                 pipeline.mget(self._keys.blocked_version, self._keys.newest)
                 if user_id is not None:
                     pipeline.zrevrange(self._keys.history(user_id), 0, HISTORY_KEPT - 1)
+                    pipeline.smembers(self._keys.older(user_id))
                 replies = await pipeline.execute()
-            (version, newest), members = replies[0], replies[1] if user_id is not None else []
-            events = read_history(user_id, members) if user_id is not None else ()
+            version, newest = replies[0]
+            events = read_history(user_id, replies[1]) if user_id is not None else ()
+            older = replies[2] if user_id is not None else frozenset()
             self._newest = None if newest is None else float(newest)
-            return StoredUser(events, await self._blocked_at(version), self._newest)
+            return StoredUser(events, older, await self._blocked_at(version), self._newest)
 
     async def _blocked_at(self, version: bytes | None) -> frozenset[str]:
         if self._blocked is None or self._blocked[0] != version:
@@ -103,11 +113,11 @@ class UserEvents:
 
     async def write(self, events: Sequence[Event]) -> tuple[int, int]:
         """Stores all events or none, in history and stream together; returns how many were new and how many were known."""
-        users = {user_id: 3 + 2 * i for i, user_id in enumerate(dict.fromkeys(event.user_id for event in events))}
+        users = {user_id: 3 + 3 * i for i, user_id in enumerate(dict.fromkeys(event.user_id for event in events))}
         keys = [self._keys.events, self._keys.newest]
         for user_id in users:
-            keys += [self._keys.history(user_id), self._keys.identities(user_id)]
-        arguments: list[str | bytes | int | float] = [time.time(), HISTORY_KEPT, IDENTITIES_KEPT]
+            keys += self._keys.of_user(user_id)
+        arguments: list[str | bytes | int | float] = [time.time(), HISTORY_KEPT, IDENTITIES_KEPT, OLDER_KEPT]
         for event in events:
             score = repr(float(event.timestamp))
             arguments += [users[event.user_id], identity_of(event), score, history_member(event), stream_entry(event)]
@@ -126,7 +136,7 @@ class UserEvents:
         """Forgets a user here and tells the readers of the stream to; returns whether there was anything to forget."""
         with redis_errors("erasing a user"):
             async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.delete(self._keys.history(user_id), self._keys.identities(user_id))
+                pipeline.delete(*self._keys.of_user(user_id))
                 pipeline.xadd(self._keys.events, {"erase": orjson.dumps({"user_id": user_id, "timestamp": time.time()})})
                 replies = await pipeline.execute()
         return bool(replies[0])

@@ -33,7 +33,7 @@ class Seen(BaseModel):
     def keep(self, query: Query, candidates: Candidates) -> Mask:
         if self.mode == "off":
             return np.ones(len(candidates), np.bool_)
-        rows = query.user.history.rows
+        history = query.user.history.rows
         if self.within_days is not None:
-            rows = rows[ages(query) <= self.within_days]
-        return ~np.isin(candidates.rows, rows)
+            return ~np.isin(candidates.rows, history[ages(query) <= self.within_days])
+        return ~np.isin(candidates.rows, np.concatenate([history, query.user.older]))

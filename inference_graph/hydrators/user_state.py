@@ -28,11 +28,13 @@ def user_state(
     events: list[StoredEvent | Event] = [*(stored.events if stored else ()), *query.session]
     if query.item_id is not None:
         events = [event for event in query.session if event.item_id == query.item_id]
+    older = stored.older if stored and query.item_id is None else ()
     known = features is not None or bool(stored and stored.events)
     return UserState(
         known=known,
         features=default_user_features() if features is None else features,
         history=history_of(query, events, type_values),
+        older=query.catalogue.rows_of(list(older)),
         blocked=blocked_rows(query.catalogue, blocked),
     )
 

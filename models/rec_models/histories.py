@@ -11,7 +11,7 @@ import orjson
 import polars as pl
 import redis
 
-from inference_graph.clients.event_format import HISTORY_KEPT, Keys, history_member, identity_of
+from inference_graph.clients.event_format import HISTORY_KEPT, OLDER_KEPT, Keys, history_member, identity_of
 from inference_graph.clients.redis_connection import redis_errors
 from inference_graph.types import Event
 
@@ -41,12 +41,14 @@ def load_histories(
         if client.get(marker) == data_hash.encode():
             return False
         events = read_events()
-        newest = events.sort("timestamp", "tie").group_by("user_id", maintain_order=True).tail(HISTORY_KEPT)
+        ordered = events.sort("timestamp", "tie").with_columns(age=pl.int_range(pl.len(), 0, -1).over("user_id"))
+        newest, older = ordered.filter(pl.col("age") <= HISTORY_KEPT), ordered.filter(pl.col("age") > HISTORY_KEPT)
         begin(newest["user_id"].n_unique())
         users = _users(newest)
         while batch := list(itertools.islice(users, USERS_PER_TRIP)):
             _add(client, keys, batch)
             progress(len(batch))
+        _add_older(client, keys, older)
         client.eval(RAISE_NEWEST, 1, keys.newest, repr(cast(float, events["timestamp"].max())))
         client.set(marker, data_hash)
     return True
@@ -73,3 +75,9 @@ def _add(client: redis.Redis, keys: Keys, batch: list[tuple[str, list[Member]]])
             pipeline.zadd(keys.history(user_id), {member: timestamp for _, member, timestamp in members})
             pipeline.zremrangebyrank(keys.history(user_id), 0, -HISTORY_KEPT - 1)
         pipeline.execute()
+
+
+def _add_older(client: redis.Redis, keys: Keys, older: pl.DataFrame) -> None:
+    """The items of what is too old for the history; few users have any."""
+    for (user_id,), own in older.group_by("user_id"):
+        client.sadd(keys.older(str(user_id)), *own["item_id"].unique().sort().head(OLDER_KEPT).to_list())

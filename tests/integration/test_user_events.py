@@ -94,7 +94,9 @@ async def test_a_history_keeps_the_newest_five_hundred_and_the_stream_everything
     events = await store.events("1")
     assert [events[0].item_id, events[-1].item_id, len(events)] == ["599", "100", 500]
     assert await redis.xlen("{shop}:events") == 600
-    assert (await store.read("1")).newest == 599.0
+    read = await store.read("1")
+    assert read.newest == 599.0
+    assert read.older == {str(i).encode() for i in range(100)}
 
 
 async def test_an_old_event_sent_again_is_known_though_the_history_dropped_it(store: UserEvents) -> None:

@@ -202,3 +202,9 @@ async def test_only_the_best_fused_candidates_are_ranked(home, catalogue):
     given = await answer(replace(home, candidate_limit=7), make_query(catalogue, limit=5))
     assert len(given.ranked) == 7
     assert given.removed_by.count("candidate_limit") == len(given.considered) - 7
+
+
+async def test_what_has_left_the_history_stays_seen(home, fakes, catalogue):
+    fakes.events.older = frozenset({b"i000", b"i030", b"no longer in the catalogue"})
+    shown_items = shown(await answer(home, make_query(catalogue, limit=60)))
+    assert not {"i000", "i030"} & set(shown_items)
