@@ -27,7 +27,8 @@ class EventTable:
         first = tf.gather(self.first, starts)[:, None]
         inside = tf.minimum(targets, self.count - 1)
         counted = (targets < self.count) & (tf.gather(self.first, inside) == first)
-        return self._histories(events, first, tf.gather(self.moment, inside), tf.gather(self.days, inside)), tf.gather(self.items, inside), counted
+        histories = self._histories(events, first, tf.gather(self.moment, inside), tf.gather(self.days, inside))
+        return histories, tf.gather(self.items, inside), counted
 
     def histories(self, moments: tf.Tensor) -> Histories:
         """What precedes each moment (given by its first event), newest first, [B, HISTORY_LENGTH]."""

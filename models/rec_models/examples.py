@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -55,7 +55,7 @@ class Examples:
         priority = random.random(self.candidates.shape) + (self.gains > 0) - 2.0 * (self.candidates == 0)
         kept = np.argpartition(-priority, count - 1, axis=1)[:, :count]
         rows = np.arange(len(self))[:, None]
-        return type(self)(self.moments, self.era, *(getattr(self, n)[rows, kept] for n in WIDE), self.proposed, self.positives)
+        return replace(self, **{name: getattr(self, name)[rows, kept] for name in WIDE})
 
     @classmethod
     def joined(cls, parts: list[Self]) -> Self:
@@ -82,7 +82,8 @@ def aggregates(examples: Examples, sequences: Sequences, features_at: FeaturesAt
     known = features_at.items(examples.candidates[present] - 1, before)
     item_features = np.zeros((*present.shape, known.shape[1]), np.float32)
     item_features[present] = known
-    return Aggregates(item_features, features_at.users(sequences.users[examples.moments], times - 1.0), (times / DAY_SECONDS).astype(np.float32))
+    user_features = features_at.users(sequences.users[examples.moments], times - 1.0)
+    return Aggregates(item_features, user_features, (times / DAY_SECONDS).astype(np.float32))
 
 
 def cut_times(sequences: Sequences, shares: tuple[float, ...]) -> NDArray[np.float64]:
@@ -98,7 +99,8 @@ def choose_moments(sequences: Sequences, cuts: NDArray[np.float64], settings: Ra
     weight = np.bincount(sequences.users[moments], minlength=len(sequences.user_ids))[sequences.users[moments]] ** -0.5
     luck = random.exponential(size=len(moments)) / weight
     chosen = moments[np.argsort(luck, kind="stable")[: settings.requests]]
-    return chosen[np.argsort(sequences.times[chosen], kind="stable")]
+    in_order: Indices = chosen[np.argsort(sequences.times[chosen], kind="stable")]
+    return in_order
 
 
 def gains_of(sequences: Sequences, moments: Indices, rows: NDArray[np.int32], settings: Ranking) -> tuple[Floats, NDArray[np.int32]]:

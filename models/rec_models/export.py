@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from inference_graph.clients.tf_serving_protocol.codec import encode
 from inference_graph.clients.tf_serving_protocol.predict_pb2 import PredictionLog, PredictRequest
-from inference_graph.features import HISTORY_LENGTH
 
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 CARD = "card.json"
@@ -23,7 +22,7 @@ SIGNATURE = "serving_default"
 Inputs = Mapping[str, NDArray[Any]]
 
 
-def publish(base: Path, module: tf.Module, warm_up: list[Inputs], card: Mapping[str, Any]) -> Path:
+def publish(base: Path, module: tf.Module, warm_up: Sequence[Inputs], card: Mapping[str, Any]) -> Path:
     """Writes `base/<next version>`; the card gains the signature. Returns the version's folder."""
     draft = base / f".writing-{os.getpid()}"
     shutil.rmtree(draft, ignore_errors=True)
@@ -52,32 +51,10 @@ def signature(module: tf.Module) -> dict[str, dict[str, dict[str, Any]]]:
     return {side: {name: {"dtype": s.dtype.name, "shape": s.shape.as_list()} for name, s in specs.items()} for side, specs in sides.items()}
 
 
-def write_warm_up(path: Path, model: str, requests: list[Inputs]) -> None:
+def write_warm_up(path: Path, model: str, requests: Sequence[Inputs]) -> None:
     """TFRecords of PredictionLog, which TF Serving replays before a version becomes available."""
     with tf.io.TFRecordWriter(str(path)) as writer:
         for inputs in requests:
             request = PredictRequest(inputs={name: encode(np.asarray(value)) for name, value in inputs.items()})
             request.model_spec.name, request.model_spec.signature_name = model, SIGNATURE
             writer.write(PredictionLog(predict_log={"request": request}).SerializeToString())
-
-
-def example_requests(item_ids: list[str], candidates: int, day: float) -> list[dict[str, NDArray[Any]]]:
-    """Requests of a stranger, a newcomer and a regular, all inputs of both models."""
-    from inference_graph.features import ITEM_FEATURES, RANKED_SOURCES, USER_FEATURES
-
-    ids = np.array([item_id.encode() for item_id in item_ids], object)
-    ranked = ids[:candidates]
-    return [
-        {
-            "history_ids": ids[:length][None],
-            "history_ages": np.arange(len(ids[:length]), dtype=np.float32)[None],
-            "history_values": np.full((1, len(ids[:length])), 3.0, np.float32),
-            "history_rated": np.ones((1, len(ids[:length])), np.float32),
-            "candidate_ids": ranked[None],
-            "item_features": np.ones((1, len(ranked), len(ITEM_FEATURES)), np.float32),
-            "ranks": np.full((1, len(ranked), len(RANKED_SOURCES)), np.nan, np.float32),
-            "user_features": np.ones((1, len(USER_FEATURES)), np.float32),
-            "day": np.array([day], np.float32),
-        }
-        for length in (0, 1, HISTORY_LENGTH)
-    ]

@@ -78,7 +78,8 @@ def _recency(sequences: Sequences, settings: ItemToItem) -> sparse.dia_array:
 def _weights(sequences: Sequences, settings: ItemToItem) -> NDArray[np.float32]:
     times = sequences.times[np.unique(sequences.moment)]
     ages = (times.max(initial=0.0) - times) / DAY_SECONDS
-    return (0.5 ** (ages / settings.half_life_days)).astype(np.float32)
+    weights: NDArray[np.float32] = (0.5 ** (ages / settings.half_life_days)).astype(np.float32)
+    return weights
 
 
 def _shares(counts: sparse.csr_matrix, shrinkage: float) -> sparse.csr_matrix:

@@ -47,19 +47,18 @@ def propose(
     proposed = Proposed(
         np.full((len(moments), limit), -1, np.int32), np.full((len(moments), limit, len(RANKED_SOURCES)), np.nan, np.float32)
     )
+    next_rows, next_scores = sources.next_item.rows, sources.next_item.scores
     for request, moment in enumerate(moments):
         history = slice(max(sequences.first[moment], moment - KEPT_HISTORY), moment)
         ages = (sequences.times[moment] - sequences.times[history][::-1]) / DAY_SECONDS
-        rows, ranks = merge(
-            {
-                "two_tower": two_tower[request, : settings.two_tower],
-                "similar_to_liked": _similar(sequences, history, ages, sources.similar, settings),
-                "next_item": next_item_scores(sequences.items[history][::-1], sources.next_item.rows, sources.next_item.scores)[0][: settings.next_item],
-                "popular": sources.popular[: settings.popular],
-            },
-            _unwanted(sequences.items[history][::-1], ages, seen),
-            limit,
-        )
+        newest_first = sequences.items[history][::-1]
+        proposals = {
+            "two_tower": two_tower[request, : settings.two_tower],
+            "similar_to_liked": _similar(sequences, history, ages, sources.similar, settings),
+            "next_item": next_item_scores(newest_first, next_rows, next_scores)[0][: settings.next_item],
+            "popular": sources.popular[: settings.popular],
+        }
+        rows, ranks = merge(proposals, _unwanted(newest_first, ages, seen), limit)
         proposed.rows[request, : len(rows)], proposed.ranks[request, : len(rows)] = rows, ranks
     return proposed
 
@@ -103,7 +102,7 @@ def content_neighbours(vectors: NDArray[np.float32], count: int, chunk: int = 10
 
 
 def _similar(sequences: Sequences, history: slice, ages: NDArray[np.float64], similar: Neighbours, settings: Proposing) -> Rows:
-    rows, values, rated = (column[history][::-1] for column in (sequences.items, sequences.values, sequences.rated))
+    rows, values, rated = sequences.items[history][::-1], sequences.values[history][::-1], sequences.rated[history][::-1]
     liked = rows[seeds(rows, values, rated, ages, settings.seeds, settings.half_life_days)]
     found, scores = similar.rows[liked].ravel(), similar.scores[liked].ravel()
     usable = (found >= 0) & ~np.isin(found, liked)

@@ -139,7 +139,8 @@ def _aggregates(request: Request) -> tf.Tensor:
     now = tf.math.log1p(recent * tf.pow(0.5, tf.maximum(day - item[..., ITEM["last_day"]], 0.0) / 30.0))
     usual = user[:, None, USER["mean_item_interactions"]]
     of_both = [now, count - usual, item[..., ITEM["mean_value"]] - user[:, None, USER["mean_value"]]]
-    of_user = [tf.math.log1p(user[:, USER["interactions"]]), user[:, USER["mean_value"]], user[:, USER["liked_share"]], user[:, USER["mean_item_interactions"]]]
+    of_user = [user[:, USER[name]] for name in ("mean_value", "liked_share", "mean_item_interactions")]
+    of_user += [tf.math.log1p(user[:, USER["interactions"]])]
     of_user += [tf.math.log1p(tf.maximum(request.day - user[:, USER["last_day"]], 0.0)) * tf.sign(user[:, USER["interactions"]])]
     return tf.stack([*of_item, *of_both, *(tf.broadcast_to(column[:, None], shape) for column in of_user)], -1)
 

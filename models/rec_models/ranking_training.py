@@ -108,4 +108,5 @@ def _step(
         optimizer.apply(tape.gradient(loss, ranker.trainable_weights), ranker.trainable_weights)
         return loss
 
-    return step
+    typed: Callable[[tf.Tensor], tf.Tensor] = step
+    return typed

@@ -65,15 +65,16 @@ def fit(
 def _window_starts(sequences: Sequences, window: int) -> NDArray[np.int64]:
     """The index of each window's first target: every `window`-th event of a user."""
     index = np.arange(len(sequences))
-    return index[(index - sequences.first) % window == 0]
+    starts: NDArray[np.int64] = index[(index - sequences.first) % window == 0]
+    return starts
 
 
 def _sampling_shares(sequences: Sequences, power: float) -> NDArray[np.float32]:
     """The probability of each item to be drawn as a negative: by popularity, with a little for everything."""
     popular = np.bincount(sequences.items, minlength=sequences.item_count).astype(np.float64) ** power
     popular[np.bincount(sequences.items, minlength=sequences.item_count) == 0] = 0.0
-    shares = 0.95 * popular / popular.sum() + 0.05 / len(popular)
-    return shares.astype(np.float32)
+    shares: NDArray[np.float32] = (0.95 * popular / popular.sum() + 0.05 / len(popular)).astype(np.float32)
+    return shares
 
 
 def _step(
@@ -104,4 +105,5 @@ def _step(
         optimizer.apply(tape.gradient(loss, towers.weights), towers.weights)
         return loss
 
-    return step
+    typed: Callable[[tf.Tensor], tf.Tensor] = step
+    return typed

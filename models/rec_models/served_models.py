@@ -74,7 +74,9 @@ class ServedRetrieval(tf.Module):
         self.answer = min(answer, len(item_ids))
 
     @tf.function(input_signature=HISTORY)
-    def serve(self, history_ids: tf.Tensor, history_ages: tf.Tensor, history_values: tf.Tensor, history_rated: tf.Tensor) -> dict[str, tf.Tensor]:
+    def serve(
+        self, history_ids: tf.Tensor, history_ages: tf.Tensor, history_values: tf.Tensor, history_rated: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         history = self.vocabulary.history(history_ids, history_ages, history_values, history_rated)
         scores = tf.matmul(user_vector(self.users, self.vectors, history), self.vectors, transpose_b=True) + self.attraction
         scores = without_history(scores, history) if self.hidden else scores

@@ -78,7 +78,14 @@ def train_models(given: Given, phase: Phase) -> Trained:
 
 
 def _through_time(
-    given: Given, similar: Neighbours, towers: TwoTower, table: EventTable, cuts: NDArray[np.float64], moments: Indices, held_out: Indices, phase: Phase
+    given: Given,
+    similar: Neighbours,
+    towers: TwoTower,
+    table: EventTable,
+    cuts: NDArray[np.float64],
+    moments: Indices,
+    held_out: Indices,
+    phase: Phase,
 ) -> tuple[list[Era], Examples, Examples]:
     """At each cut the towers learn on, then answer the requests up to the next one: to train on, thinned, and held-out, whole."""
     sequences, ranking, random = given.sequences, given.ranking, np.random.default_rng(given.ranking.seed)

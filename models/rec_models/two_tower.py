@@ -62,8 +62,10 @@ class UserTower(keras.layers.Layer):
         self.hidden = keras.layers.Dense(2 * size, activation="gelu", name="hidden")
         self.out = keras.layers.Dense(size, name="out")
         self.dropout = keras.layers.Dropout(settings.dropout, seed=settings.seed)
-        for layer, width in [(self.salience, size), (self.query, size), (self.key, size), (self.hidden, (heads + 1) * size), (self.out, 2 * size)]:
-            layer.build((None, width))
+        for layer in (self.salience, self.query, self.key):
+            layer.build((None, size))
+        self.hidden.build((None, (heads + 1) * size))
+        self.out.build((None, 2 * size))
 
     def _weight(self, name: str, start: NDArray[np.float64]) -> keras.Variable:
         return self.add_weight(name=name, shape=start.shape, initializer=lambda shape, dtype: tf.constant(start, dtype))

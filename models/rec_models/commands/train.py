@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -74,9 +74,9 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     seconds[name] = seconds.get(name, 0.0) + time.monotonic() - started
 
 
-def _table(title: str, unit: str, rows: dict[str, float] | object, form: str) -> Table:
+def _table(title: str, unit: str, rows: Mapping[str, float], form: str) -> Table:
     table = Table("", unit, title=title, title_justify="left", box=None, show_header=False)
     table.columns[1].justify = "right"
-    for name, value in dict(rows).items():  # type: ignore[call-overload]
+    for name, value in rows.items():
         table.add_row(name, form.format(value))
     return table
