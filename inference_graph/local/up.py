@@ -60,8 +60,11 @@ def up(
         workspace = Workspace.of(data)
         try:
             BringUp(workspace, data, Ports.choose(port), os.environ.get("REDIS_URL") or None, supervisor, phases).run()
+            user_id = middling_user(workspace.data / "interactions.parquet")
+            # Before up.json: who waits for that file finds counters that nobody else moves.
+            phases.step("first recommendation", ("recommend", "--timings", "--url", up_file.url, "--", user_id), {})
             up_file.write(supervisor.children)
-            _welcome(phases, workspace, up_file.url)
+            _welcome(phases, workspace, up_file.url, user_id)
             _watch(supervisor)
         except StopRequested as request:
             raise typer.Exit(INTERRUPTED) from request
@@ -70,10 +73,8 @@ def up(
             up_file.remove()
 
 
-def _welcome(phases: Phases, workspace: Workspace, url: str) -> None:
-    """The first recommendation, what took how long, and how to go on."""
-    user_id = middling_user(workspace.data / "interactions.parquet")
-    phases.step("first recommendation", ("recommend", "--timings", "--url", url, "--", user_id), {})
+def _welcome(phases: Phases, workspace: Workspace, url: str, user_id: str) -> None:
+    """What took how long, and how to go on."""
     body = json.dumps({"instances": [{"user_id": user_id, "limit": 10}]})
     phases.console.print(phases.table())
     phases.console.print(f"\n[bold green]up[/] at [bold]{url}[/] until Ctrl-C. Logs: {_near(workspace.logs)}. Try:", soft_wrap=True)
