@@ -20,45 +20,17 @@ from inference_graph.features import interaction_value, tie_break
 from inference_graph.storage import write_file
 from inference_graph.types import Event
 from inference_graph.workspace import Workspace
-from rec_models.data.dataset import Dataset, Description, Seen, load_dataset, write_dataset
+from rec_models.data.dataset import load_dataset, write_dataset
 from rec_models.events import all_events, erased_users
 from rec_models.materialize import materialize
 from rec_models.offline_store import point_in_time_features
+from rec_models.small_workspace import START, make_dataset, make_workspace
 from rec_models.stream import EventStream
-
-START = 1_600_000_000.0
-
-
-def dataset(interactions: list[tuple[str, str, float, float]], name: str = "small") -> Dataset:
-    """Ratings as (user, item, timestamp, stars) of a catalogue of twenty items."""
-    rows = [(u, i, t, "rating", v, int.from_bytes(tie_break(u, i, t)[:8], "big")) for u, i, t, v in interactions]
-    schema = {"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Float64, "type": pl.String, "value": pl.Float64}
-    frame = pl.DataFrame(rows, schema={**schema, "tie": pl.UInt64}, orient="row").sort("timestamp", "tie")
-    names = sorted(f"i{n}" for n in range(20))
-    items = pl.DataFrame(
-        {
-            "item_id": names,
-            "title": [f"Item {n}" for n in names],
-            "categories": [["even" if int(n[1:]) % 2 == 0 else "odd"] for n in names],
-            "text": [f"Item {n}" for n in names],
-            "year": [1990.0 + int(n[1:]) for n in names],
-            "brand": ["acme" if int(n[1:]) < 10 else None for n in names],
-        }
-    )
-    times = frame["timestamp"].to_list() or [START]
-    columns = {"year": "number", "brand": "text"}
-    counts = (5, 20, len(rows))
-    description = Description(name, f"hash-{name}", "ratings", Seen("ever"), "content", 0.0, *counts, times[0], times[-1], columns)  # type: ignore[arg-type]
-    return Dataset(frame, items, pl.DataFrame({"user_id": frame["user_id"].unique()}), description)
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    found = Workspace(tmp_path / "small")
-    found.data.mkdir(parents=True)
-    ratings = [(f"u{n % 4}", f"i{n % 17}", START + n * 20_000.0, 1.0 + n % 5) for n in range(60)]
-    write_dataset(found.data, dataset(ratings))
-    return found
+    return make_workspace(tmp_path / "small")
 
 
 @pytest.fixture
@@ -203,7 +175,7 @@ def test_an_emptied_redis_gets_every_row_and_every_history_again(workspace, clie
 
 def test_histories_hold_the_newest_events_and_keep_what_came_live(workspace, client, redis_server) -> None:  # type: ignore[no-untyped-def]
     many = [("u1", f"i{n % 20}", START + n, 3.0) for n in range(HISTORY_KEPT + 100)]
-    write_dataset(workspace.data, dataset(many, "many"))
+    write_dataset(workspace.data, make_dataset(many, "many"))
     newest = Event("u1", "i7", "rating", START + 1e6, 4.0)
     send(redis_server.url, workspace, [newest])
     materialize(workspace, redis_server.url)
