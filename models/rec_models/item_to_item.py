@@ -13,6 +13,9 @@ from inference_graph.features import DAY_SECONDS
 from rec_models.sequences import Sequences
 
 
+TINY = 1e-9
+
+
 class ItemToItem(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -83,12 +86,12 @@ def _weights(sequences: Sequences, settings: ItemToItem) -> NDArray[np.float32]:
 
 
 def _shares(counts: sparse.csr_matrix, shrinkage: float) -> sparse.csr_matrix:
-    leaving = np.asarray(counts.sum(axis=1)).ravel() + shrinkage
+    leaving = np.maximum(np.asarray(counts.sum(axis=1)).ravel() + shrinkage, TINY)
     return sparse.csr_matrix(sparse.diags_array((1.0 / leaving).astype(np.float32)) @ counts)
 
 
 def _cosine(counts: sparse.csr_matrix, shrinkage: float) -> sparse.csr_matrix:
-    norm = 1.0 / np.sqrt(np.asarray(counts.sum(axis=1)).ravel() + shrinkage)
+    norm = 1.0 / np.sqrt(np.maximum(np.asarray(counts.sum(axis=1)).ravel() + shrinkage, TINY))
     return sparse.csr_matrix(sparse.diags_array(norm) @ counts @ sparse.diags_array(norm))
 
 

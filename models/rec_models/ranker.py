@@ -15,6 +15,7 @@ from rec_models.two_tower import FAR, Histories
 
 ITEM = {feature.name: column for column, feature in enumerate(ITEM_FEATURES)}
 USER = {feature.name: column for column, feature in enumerate(USER_FEATURES)}
+LAST_RANK = 1000.0
 
 
 class Request(NamedTuple):
@@ -112,7 +113,7 @@ def fixed_signals(request: Request) -> tf.Tensor:
 
 def _rank_signals(ranks: tf.Tensor) -> tf.Tensor:
     absent = tf.math.is_nan(ranks)
-    known = tf.where(absent, 1000.0, ranks)
+    known = tf.clip_by_value(tf.where(absent, LAST_RANK, ranks), 1.0, LAST_RANK)
     return tf.concat([tf.cast(absent, tf.float32), tf.math.log1p(known), tf.where(absent, 0.0, 10.0 / (9.0 + known))], -1)
 
 
@@ -128,7 +129,7 @@ def _repeats(request: Request) -> tf.Tensor:
 
 
 def _aggregates(request: Request) -> tf.Tensor:
-    item, user = request.item_features, request.user_features
+    item, user = tf.maximum(request.item_features, 0.0), tf.maximum(request.user_features, 0.0)
     shape = tf.shape(item)[:2]
     day = request.day[:, None]
     count, recent = tf.math.log1p(item[..., ITEM["interactions"]]), item[..., ITEM["recent_interactions"]]
