@@ -62,7 +62,8 @@ def default_user_features() -> NDArray[np.float32]:
 class UserState:
     """What is known of a user: aggregates, history, and the items that nobody may be shown now.
 
-    `older`: rows of interactions that have left the history. `blocked`: rows, sorted.
+    `older`: rows of interactions that have left the history. `blocked`: rows, sorted. `complete` is False where the
+    history could not be read.
     """
 
     known: bool = False
@@ -70,6 +71,7 @@ class UserState:
     history: History = field(default_factory=History)
     older: Rows = field(default_factory=lambda: np.empty(0, np.int32))
     blocked: Rows = field(default_factory=lambda: np.empty(0, np.int32))
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def user_state(
         history=history_of(query, events, type_values),
         older=query.catalogue.rows_of(list(older)),
         blocked=blocked_rows(query.catalogue, blocked),
+        complete=stored is not None,
     )
 
 

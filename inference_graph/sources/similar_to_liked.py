@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from inference_graph.clients import Clients, VectorSearch
+from inference_graph.errors import DependencyUnavailable
 from inference_graph.features import seeds
 from inference_graph.model_inputs import ages
 from inference_graph.types import Proposal, Query, Rows
@@ -43,6 +44,8 @@ class SimilarToLiked:
         return history.rows[best]
 
     async def fetch(self, query: Query) -> Proposal:
+        if not query.user.complete:
+            raise DependencyUnavailable("what the user liked could not be read")
         rows = self.seed_rows(query)
         vectors = query.catalogue.arrays.vectors[rows].astype(np.float32)
         searchable = vectors.any(axis=1)

@@ -6,7 +6,11 @@ import numpy as np
 import polars
 import pytest
 
-FAR_FUTURE = 30 * 86_400
+from inference_graph.catalogue import open_snapshot
+from inference_graph.features import USER_FEATURES
+from inference_graph.workspace import Workspace
+from rec_models.events import all_events
+from rec_models.offline_store import point_in_time_features
 
 
 @pytest.fixture(scope="module")
@@ -67,28 +71,34 @@ def test_what_the_ranker_receives_is_the_point_in_time_truth_before_and_after_ne
     """Aggregates as Feast's offline join gives them for the request's time, history as the event log has it."""
     now = newest + 100
     users = system.users(100)
-    assert_features_are_those_of(system, users, now)
+    system.cli("refresh")
+    assert_inputs_are_those_of(system, users, now)
     before = system.explain(users[0], timestamp=now)["state"]["features"]
     items = polars.read_parquet(system.workspace / "data" / "items.parquet")["item_id"].tail(3).to_list()
     system.rate(*({"user_id": users[0], "item_id": item, "value": 1.0, "timestamp": newest + 1 + n} for n, item in enumerate(items)))
-    assert_features_are_those_of(system, users, now)
+    assert system.explain(users[0], timestamp=now)["state"]["features"] == before
     system.cli("materialize")
     after = system.explain(users[0], timestamp=now)["state"]["features"]
     assert after["interactions"] == before["interactions"] + len(items)
     assert after["mean_value"] < before["mean_value"]
-    assert_features_are_those_of(system, users, now)
+    system.cli("snapshot")
+    assert_inputs_are_those_of(system, users, now)
 
 
-def assert_features_are_those_of(system, users, now):
-    import os
-
-    from rec_models.point_in_time import user_features_at
-
-    from inference_graph.features import USER_FEATURES
-    from inference_graph.workspace import Workspace
-
-    os.environ["INFERENCE_GRAPH_HOME"] = str(system.home)
-    expected = user_features_at(Workspace(system.workspace), users, np.full(len(users), now))
+def assert_inputs_are_those_of(system, users, now):
+    """What explain shows of each user, and the snapshot's features of each item, against Feast and the event log as of `now`."""
+    workspace = Workspace(system.workspace)
+    moments = polars.DataFrame({"user_id": users, "event_timestamp": np.full(len(users), now)})
+    expected = point_in_time_features(workspace, moments)
+    events = all_events(workspace).filter(polars.col("timestamp") <= now)
     for user_id, row in zip(users, expected, strict=True):
-        features = system.explain(user_id, timestamp=now)["state"]["features"]
-        np.testing.assert_allclose([features[f.name] for f in USER_FEATURES], row, rtol=1e-6)
+        state = system.explain(user_id, timestamp=now)["state"]
+        np.testing.assert_allclose([state["features"][f.name] for f in USER_FEATURES], row, rtol=1e-6)
+        own = events.filter(polars.col("user_id") == user_id).sort("timestamp", "tie", descending=True).head(500)
+        assert [event["item_id"] for event in state["history"]] == own["item_id"].to_list()
+        assert [event["timestamp"] for event in state["history"]] == own["timestamp"].to_list()
+    store = system.workspace / "snapshots"
+    catalogue = open_snapshot(store / (store / "current").read_text())
+    item_ids = [catalogue.item_id(row) for row in range(len(catalogue))]
+    moments = polars.DataFrame({"item_id": item_ids, "event_timestamp": np.full(len(catalogue), now)})
+    np.testing.assert_allclose(catalogue.arrays.features, point_in_time_features(workspace, moments), rtol=1e-6)
