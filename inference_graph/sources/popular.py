@@ -27,8 +27,6 @@ class Popular:
     limit: int
 
     async def fetch(self, query: Query) -> Proposal:
-        segments = query.categories.any or (None,)
-        if len(segments) == 1:
-            return Proposal(query.catalogue.popular(segments[0])[: self.limit])
-        share = -(-self.limit // len(segments))
-        return Proposal(np.concatenate([query.catalogue.popular(segment)[:share] for segment in segments]))
+        segments = [query.catalogue.popular(category)[: self.limit] for category in query.categories.any or (None,)]
+        places = np.concatenate([np.arange(len(segment)) for segment in segments])
+        return Proposal(np.concatenate(segments)[np.argsort(places, kind="stable")][: self.limit])
