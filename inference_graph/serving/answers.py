@@ -81,8 +81,8 @@ def proposed_by(ranks: Ranks, sources: Sequence[str]) -> list[dict[str, int]]:
 
 
 def rounded(value: float) -> float | None:
-    """Six significant digits, which is what float32 holds; null for what is not a number."""
-    return float(f"{value:.6g}") if np.isfinite(value) else None
+    """The shortest number that is the same float32; null for what is not a number."""
+    return float(str(np.float32(value))) if np.isfinite(value) else None
 
 
 def _item_ids(answer: Answer, rows: Rows) -> list[str]:

@@ -43,7 +43,7 @@ def test_five_stars_bring_an_items_neighbours_and_one_star_does_not(system, newe
 
 
 def test_an_event_is_stored_once_however_often_it_is_sent(system, newest):
-    event = {"user_id": "repeater", "item_id": "1", "value": 4.0, "timestamp": newest}
+    event = {"user_id": "repeater", "item_id": "i00001", "value": 4.0, "timestamp": newest}
     assert system.rate(event, event) == {"stored": 1, "duplicates": 1}
     assert system.rate(event) == {"stored": 0, "duplicates": 1}
 

@@ -60,7 +60,7 @@ def test_a_killed_dependency_is_named_done_without_and_comes_back(system, name, 
         system.wait_until(lambda: latest(answers)["degraded"] == [], "answers are clean again", 60)
     for prediction in predictions(answers):
         assert len(prediction["items"]) == 10
-        assert prediction["degraded"] in ([], degraded)
+        assert set(prediction["degraded"]) <= set(degraded)  # a request under way at the kill misses only what it had not read yet
 
 
 def test_a_new_model_version_is_taken_up_and_a_broken_one_refused_while_requests_go_on(system):
@@ -95,7 +95,7 @@ def test_a_new_snapshot_is_taken_up_and_a_broken_one_refused_while_requests_go_o
     users = system.users(20)
     newest = system.explain(users[0])["state"]["history"][0]["timestamp"]
     old = system.predict(users[0])["versions"]["snapshot"]
-    system.rate({"user_id": "snapshotter", "item_id": "1", "value": 5.0, "timestamp": newest})
+    system.rate({"user_id": "snapshotter", "item_id": system.predict("1")["items"][0]["item_id"], "value": 5.0, "timestamp": newest})
     store = system.workspace / "snapshots"
     with requests_go_on(system, users) as answers:
         system.cli("materialize")
