@@ -110,7 +110,7 @@ async def test_a_prediction_has_the_contracts_keys(client: httpx.AsyncClient, wo
     assert (prediction["user_id"], prediction["user"], prediction["degraded"], prediction["request_id"]) == ("1", "unknown", [], "abc-1")
     assert prediction["versions"] == {"retrieval": "1", "ranking": "1", "snapshot": "made", "graph": world.graph.config.version}
     assert [item["item_id"] for item in prediction["items"]] == ["39", "38", "37"]
-    assert prediction["items"][0] == {"item_id": "39", "title": "Title of 39", "score": 0.97561, "sources": {"popular": 40}}
+    assert prediction["items"][0] == {"item_id": "39", "title": "Title of 39", "score": 0.9756098, "sources": {"popular": 40}}
 
 
 async def test_several_instances_are_answered_in_their_order_under_one_request_id(client: httpx.AsyncClient) -> None:
