@@ -27,7 +27,8 @@ def local_vectors(items: pl.DataFrame, columns: Mapping[str, str], dimensions: i
     vectors = np.zeros((len(items), dimensions), np.float32)
     kept = min(dimensions, min(terms.shape) - 1)
     if kept > 0 and terms.nnz:
-        vectors[:, :kept] = TruncatedSVD(kept, n_iter=4, random_state=0).fit_transform(terms)
+        with np.errstate(invalid="ignore"):  # of its explained variance, where all items say the same
+            vectors[:, :kept] = TruncatedSVD(kept, n_iter=4, random_state=0).fit_transform(terms)
     return unit_length(vectors)
 
 
