@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rec_models.statistics import ITEM_COLUMNS, USER_COLUMNS, item_statistics, user_statistics
 
 from inference_graph.features import DAY_SECONDS
+from rec_models.statistics import ITEM_COLUMNS, USER_COLUMNS, item_statistics, user_statistics
 
 Event = tuple[str, str, float, float, bool]
 
