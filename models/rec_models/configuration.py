@@ -66,6 +66,7 @@ class Ranking(BaseModel):
     heads: int = Field(4, ge=1, le=16, description="attention heads over the history, per kind of item vector")
     hidden: tuple[int, ...] = Field((128, 64), min_length=1, description="widths of the hidden layers")
     dropout: float = Field(0.15, ge=0, lt=1, description="share of numbers dropped in training")
+    blindness: float = Field(0.3, ge=0, le=1, description="share of training requests that are not told how busy items are just now")
     epochs: float = Field(6.0, gt=0, le=200, description="passes over the training requests")
     batch: int = Field(32, ge=1, le=4096, description="requests a step")
     learning_rate: float = Field(0.002, gt=0, le=1, description="peak learning rate of Adam, falling to zero by a cosine")

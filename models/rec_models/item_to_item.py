@@ -12,7 +12,6 @@ from scipy import sparse
 from inference_graph.features import DAY_SECONDS
 from rec_models.sequences import Sequences
 
-
 TINY = 1e-9
 
 

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from inference_graph.features import ITEM_FEATURES, USER_FEATURES
 from rec_models.configuration import Ranking
+from rec_models.ranker_signals import fixed_signals, timely_columns
+from rec_models.ranking_request import Request
 from rec_models.two_tower import FAR, Histories
 
-ITEM = {feature.name: column for column, feature in enumerate(ITEM_FEATURES)}
-USER = {feature.name: column for column, feature in enumerate(USER_FEATURES)}
-LAST_RANK = 1000.0
-
-
-class Request(NamedTuple):
-    """B requests of C candidates each, all float32 beside the rows.
-
-    history with W = 1; candidates int32 [B, C], 0 = unknown or none; of both kinds of item vectors, collaborative and content,
-    the history's [B, H, D] and the candidates' [B, C, D]; retrieval [B, C], the towers' own score; neighbours [B, C, J];
-    ranks [B, C, S], NaN where not proposed; item_features [B, C, F]; user_features [B, U]; day [B].
-    """
-
-    history: Histories
-    candidates: tf.Tensor
-    history_vectors: tuple[tf.Tensor, tf.Tensor]
-    candidate_vectors: tuple[tf.Tensor, tf.Tensor]
-    retrieval: tf.Tensor
-    neighbours: tf.Tensor
-    ranks: tf.Tensor
-    item_features: tf.Tensor
-    user_features: tf.Tensor
-    day: tf.Tensor
+MOST_CERTAIN = 30.0
 
 
 class TargetAttention(keras.layers.Layer):
@@ -69,13 +46,17 @@ class Ranker(keras.layers.Layer):
     def __init__(self, settings: Ranking) -> None:
         super().__init__()
         self.attentions = [TargetAttention(settings.heads) for _ in range(2)]
+        self.blindness = settings.blindness
         self.dropout = keras.layers.Dropout(settings.dropout, seed=settings.seed)
         self.layers = [keras.layers.Dense(width, activation="gelu") for width in settings.hidden]
+        self.stretch = self.add_weight(name="stretch", shape=(), initializer="ones", trainable=False)
+        self.shift = self.add_weight(name="shift", shape=(), initializer="zeros", trainable=False)
         self.straight, self.out = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros"), keras.layers.Dense(1)
 
     def prepare(self, mean: NDArray[np.float32], deviation: NDArray[np.float32]) -> None:
         """Builds the layers for fixed signals of this mean and deviation."""
         self.mean, self.scale = tf.constant(mean), tf.constant(1.0 / np.maximum(deviation, 1e-3), tf.float32)
+        self.timely = tf.constant(timely_columns(len(mean)))
         width = len(mean) + sum(2 * attention.heads for attention in self.attentions)
         self.straight.build((None, width))
         for layer in self.layers:
@@ -86,7 +67,12 @@ class Ranker(keras.layers.Layer):
 
     def call(self, request: Request, training: bool = False) -> tf.Tensor:
         """Logits float32 [B, C]."""
-        fixed = tf.clip_by_value((fixed_signals(request) - self.mean) * self.scale, -4.0, 4.0)
+        fixed = (fixed_signals(request) - self.mean) * self.scale
+        unknown = tf.math.is_nan(fixed)
+        if training:
+            blind = tf.random.uniform([tf.shape(fixed)[0], 1, 1]) < self.blindness
+            unknown |= blind & self.timely
+        fixed = tf.where(unknown, 0.0, tf.clip_by_value(fixed, -4.0, 4.0))
         regard = _regard(request.history)
         likenesses = [_cosines(a, b) for a, b in zip(request.candidate_vectors, request.history_vectors, strict=True)]
         attended = [attention(likeness, regard, request.history) for attention, likeness in zip(self.attentions, likenesses, strict=True)]
@@ -96,54 +82,13 @@ class Ranker(keras.layers.Layer):
             bent = self.dropout(layer(bent), training=training)
         return (self.straight(signals) + self.out(bent))[..., 0]
 
+    def calibrate(self, stretch: float, shift: float) -> None:
+        self.stretch.assign(stretch)
+        self.shift.assign(shift)
 
-def fixed_signals(request: Request) -> tf.Tensor:
-    """What needs no learning, [B, C, G]: scores and ranks of the sources, repeats, aggregates, and user against item."""
-    best = tf.reduce_max(request.retrieval, -1, keepdims=True)
-    signals = [
-        request.retrieval[..., None],
-        (request.retrieval - best)[..., None],
-        request.neighbours,
-        _rank_signals(request.ranks),
-        _repeats(request),
-        _aggregates(request),
-    ]
-    return tf.concat(signals, -1)
-
-
-def _rank_signals(ranks: tf.Tensor) -> tf.Tensor:
-    absent = tf.math.is_nan(ranks)
-    known = tf.clip_by_value(tf.where(absent, LAST_RANK, ranks), 1.0, LAST_RANK)
-    return tf.concat([tf.cast(absent, tf.float32), tf.math.log1p(known), tf.where(absent, 0.0, 10.0 / (9.0 + known))], -1)
-
-
-def _repeats(request: Request) -> tf.Tensor:
-    """How often, how lately and with what regard the candidate itself is in the history, [B, C, 4]."""
-    history = request.history
-    same = tf.cast(request.candidates[:, :, None] == history.items[:, None], tf.float32) * history.mask
-    times = tf.reduce_sum(same, -1)
-    lately = tf.reduce_max(same / (1.0 + history.position), -1)
-    fresh = tf.reduce_max(same / (1.0 + history.age), -1)
-    fading = tf.reduce_sum(same * tf.exp(-history.age / 90.0), -1)
-    return tf.stack([tf.math.log1p(times), lately, fresh, fading], -1)
-
-
-def _aggregates(request: Request) -> tf.Tensor:
-    item, user = tf.maximum(request.item_features, 0.0), tf.maximum(request.user_features, 0.0)
-    shape = tf.shape(item)[:2]
-    day = request.day[:, None]
-    count, recent = tf.math.log1p(item[..., ITEM["interactions"]]), item[..., ITEM["recent_interactions"]]
-    unseen = tf.cast(item[..., ITEM["interactions"]] <= 0.0, tf.float32)
-    quiet = tf.math.log1p(tf.maximum(day - item[..., ITEM["last_day"]], 0.0)) * (1.0 - unseen)
-    age = tf.math.log1p(tf.maximum(day - item[..., ITEM["first_day"]], 0.0)) * (1.0 - unseen)
-    of_item = [count, tf.math.log1p(recent), quiet, age, unseen, item[..., ITEM["mean_value"]], item[..., ITEM["liked_share"]]]
-    now = tf.math.log1p(recent * tf.pow(0.5, tf.maximum(day - item[..., ITEM["last_day"]], 0.0) / 30.0))
-    usual = user[:, None, USER["mean_item_interactions"]]
-    of_both = [now, count - usual, item[..., ITEM["mean_value"]] - user[:, None, USER["mean_value"]]]
-    of_user = [user[:, USER[name]] for name in ("mean_value", "liked_share", "mean_item_interactions")]
-    of_user += [tf.math.log1p(user[:, USER["interactions"]])]
-    of_user += [tf.math.log1p(tf.maximum(request.day - user[:, USER["last_day"]], 0.0)) * tf.sign(user[:, USER["interactions"]])]
-    return tf.stack([*of_item, *of_both, *(tf.broadcast_to(column[:, None], shape) for column in of_user)], -1)
+    def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
+        """Scores in (0, 1]."""
+        return tf.sigmoid(tf.clip_by_value(self.stretch * logits + self.shift, -MOST_CERTAIN, MOST_CERTAIN))
 
 
 def _regard(history: Histories) -> tf.Tensor:

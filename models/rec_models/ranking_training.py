@@ -13,7 +13,9 @@ from rec_models.configuration import Ranking
 from rec_models.eras import Era
 from rec_models.event_table import EventTable
 from rec_models.examples import Aggregates, Examples
-from rec_models.ranker import Ranker, Request, fixed_signals
+from rec_models.ranker import Ranker
+from rec_models.ranker_signals import fixed_signals
+from rec_models.ranking_request import Request
 from rec_models.two_tower import FAR
 
 PREPARED_ON = 512
@@ -62,7 +64,7 @@ def fit_ranker(
     usable = np.flatnonzero(requests.gains.numpy().max(axis=1, initial=0.0) > 0)
     random = np.random.default_rng(settings.seed)
     ranker = Ranker(settings)
-    ranker.prepare(*_moments_of_signals(requests, random.permutation(usable)[:PREPARED_ON]))
+    ranker.prepare(*_spread_of_signals(requests, random.permutation(usable)[:PREPARED_ON]))
     if len(usable) == 0:
         return ranker
     batch = min(settings.batch, len(usable))
@@ -85,10 +87,14 @@ def scores_of(ranker: Ranker, requests: RequestTable, chunk: int = 64) -> NDArra
     return np.where(requests.candidates.numpy() > 0, np.concatenate(parts), -np.inf)
 
 
-def _moments_of_signals(requests: RequestTable, numbers: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _spread_of_signals(requests: RequestTable, numbers: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     request = requests.requests(tf.constant(numbers, tf.int32))
     signals = fixed_signals(request).numpy()[request.candidates.numpy() > 0]
-    return signals.mean(axis=0), signals.std(axis=0)
+    known = ~np.isnan(signals)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, signals, 0.0).sum(axis=0) / count
+    deviation = np.sqrt(np.where(known, (signals - mean) ** 2, 0.0).sum(axis=0) / count)
+    return mean.astype(np.float32), deviation.astype(np.float32)
 
 
 def _step(

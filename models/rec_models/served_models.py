@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from inference_graph.features import HISTORY_LENGTH, ITEM_FEATURES, RANKED_SOURCES, USER_FEATURES
 from rec_models.eras import Era
-from rec_models.ranker import Ranker, Request
+from rec_models.ranker import Ranker
+from rec_models.ranking_request import Request
 from rec_models.two_tower import Histories, UserTower, without_history
 
 LARGEST = 1e6
-MOST_CERTAIN = 30.0
 
 
 def spec(name: str, *shape: int | None, dtype: tf.DType = tf.float32) -> tf.TensorSpec:
@@ -125,7 +125,7 @@ class ServedRanking(tf.Module):
                 day=finite(day),
             )
         )
-        return {"scores": tf.sigmoid(tf.clip_by_value(logits, -MOST_CERTAIN, MOST_CERTAIN))}
+        return {"scores": self.ranker.probabilities(logits)}
 
 
 def user_vector(users: UserTower, vectors: tf.Tensor, history: Histories) -> tf.Tensor:

@@ -93,6 +93,7 @@ def _code_hash() -> str:
 
 
 CODE = (
+    "calibration",
     "eras",
     "event_table",
     "examples",
@@ -103,6 +104,8 @@ CODE = (
     "proposals",
     "publishing",
     "ranker",
+    "ranker_signals",
+    "ranking_request",
     "ranking_training",
     "retrieval_training",
     "sequences",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.features import RANKED_SOURCES
+from rec_models.calibration import fit_platt
 from rec_models.configuration import Ranking, Retrieval
 from rec_models.data.dataset import Seen
 from rec_models.eras import Era, era_of, examples_of, retrieve
@@ -70,6 +71,8 @@ def train_models(given: Given, phase: Phase) -> Trained:
         ranker = fit_ranker(RequestTable(examples, known, eras, given.content, table), ranking, advance)
     with phase("validation"):
         scores = scores_of(ranker, RequestTable(checks, known_checks, eras, given.content, table))
+        present = checks.candidates > 0
+        ranker.calibrate(*fit_platt(scores[present], checks.gains[present] >= 1.0))
         metrics = {**_retrieval_metrics(given, towers, eras[-1], table, checks), **_ranking_metrics(checks, scores)}
     with phase("retrieval, all interactions") as advance:
         fit(towers, sequences, given.retrieval, given.retrieval.final_share, advance)

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from inference_graph.features import next_item_scores
+from rec_models.calibration import fit_platt
 from rec_models.data.dataset import Seen
 from rec_models.examples import Examples, choose_moments, cut_times, gains_of
 from rec_models.item_to_item import Neighbours, transitions
@@ -77,8 +78,8 @@ def test_what_was_seen_is_no_candidate_where_the_data_set_says_so_and_ranks_keep
 
 
 def test_beyond_the_limit_the_best_fused_candidates_stay():
-    proposals = {name: np.array(rows, np.int32) for name, rows in zip(("two_tower", "similar_to_liked", "next_item", "popular"), ([1, 2, 3], [3], [3, 4], [9]), strict=True)}
-    rows, ranks = merge(proposals, np.empty(0, np.int32), 2)
+    proposals = {"two_tower": [1, 2, 3], "similar_to_liked": [3], "next_item": [3, 4], "popular": [9]}
+    rows, ranks = merge({name: np.array(rows, np.int32) for name, rows in proposals.items()}, np.empty(0, np.int32), 2)
     assert rows.tolist() == [1, 3]
     assert fused(ranks)[1] > fused(ranks)[0]
 
@@ -117,11 +118,17 @@ def test_the_lookup_knows_nothing_of_unknown_items_and_forgives_repeated_candida
 
 
 def example(gains: list[float], candidates: list[int]) -> Examples:
-    count = len(gains)
-    one = np.zeros(1, np.int32)
-    wide = np.zeros((1, count), np.float32)
+    wide, one = np.zeros((1, len(gains)), np.float32), np.zeros(1, np.int32)
     return Examples(
-        np.zeros(1, np.int64), one, np.array([candidates], np.int32), np.array([gains], np.float32), np.zeros((1, count, 4), np.float32), wide, wide[..., None], one, one
+        moments=np.zeros(1, np.int64),
+        era=one,
+        candidates=np.array([candidates], np.int32),
+        gains=np.array([gains], np.float32),
+        ranks=np.zeros((*wide.shape, 4), np.float32),
+        retrieval=wide,
+        neighbours=wide[..., None],
+        proposed=one,
+        positives=one,
     )
 
 
@@ -138,3 +145,19 @@ def test_ndcg_is_one_for_the_ideal_order_and_counts_what_was_never_proposed():
     assert ndcg(scores, np.array([[False, True, False]]), np.array([1])) == pytest.approx(1 / np.log2(3))
     assert ndcg(scores, np.array([[True, False, False]]), np.array([2])) == pytest.approx(1 / (1 + 1 / np.log2(3)))
     assert recall(np.array([[True, False, True]]), np.array([4]), 2) == pytest.approx(0.25)
+
+
+def test_calibration_finds_the_line_that_made_the_outcomes():
+    random = np.random.default_rng(0)
+    logits = random.normal(size=200_000).astype(np.float32)
+    happened = random.random(len(logits)) < 1 / (1 + np.exp(-(2.0 * logits - 3.0)))
+    assert fit_platt(logits, happened) == pytest.approx((2.0, -3.0), abs=0.05)
+
+
+def test_calibration_never_turns_the_order_round():
+    logits = np.linspace(-1, 1, 100).astype(np.float32)
+    assert fit_platt(logits, logits < 0)[0] > 0
+
+
+def test_without_any_outcome_nothing_is_calibrated():
+    assert fit_platt(np.zeros(3, np.float32), np.zeros(3, np.bool_)) == (1.0, 0.0)
