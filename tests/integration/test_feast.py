@@ -166,7 +166,8 @@ from inference_graph.clients.feature_store import UserFeatures, open_feature_sto
 store = UserFeatures(open_feature_store({workspace.registry!r}, {workspace.feature_project!r}, {redis_server.url!r}))
 print((asyncio.run(store.read("u1")))[0], "PROMETHEUS_MULTIPROC_DIR" in os.environ)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["15.0", "False"], done.stderr
 
 

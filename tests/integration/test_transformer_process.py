@@ -162,7 +162,7 @@ def test_a_dead_redis_leaves_full_answers_and_readiness_and_comes_back(running: 
     running.post("/v1/events", {"events": [{"user_id": "1", "item_id": "i2", "type": "view"}]})
     running.redis.kill()
     answer = running.post(PREDICT, {"instances": [{"user_id": "1"}]}).json()["predictions"][0]
-    assert answer["degraded"] == ["blocked", "history", "ranker", "two_tower", "user_features"]
+    assert answer["degraded"] == ["blocked", "history", "ranker", "similar_to_liked", "two_tower", "user_features"]
     assert len(answer["items"]) == 10
     assert running.is_ready()
     refused = running.post("/v1/events", {"events": [{"user_id": "1", "item_id": "i3", "type": "view"}]})
