@@ -28,7 +28,7 @@ class Flags:
     rest_api_port: int = field(default=0, metadata={"help": "port of the REST API; 0 turns it off"})
     rest_api_num_threads: int = field(default=0, metadata={"help": "threads of the REST API; 0: four a core"})
     rest_api_timeout_in_ms: int = field(default=30000, metadata={"help": "time for a REST predict"})
-    grpc_max_threads: int = field(default=0, metadata={"help": "gRPC calls at once, one more is RESOURCE_EXHAUSTED; 0: four a core"})
+    grpc_max_threads: int = field(default=0, metadata={"help": "gRPC calls at once, as many more may wait; 0: four a core"})
     grpc_channel_arguments: str = field(default="", metadata={"help": "name=value,... for the gRPC server"})
     model_name: str = field(default="default", metadata={"help": "name of the one model"})
     model_base_path: str = field(default="", metadata={"help": "its folder, which holds version folders named by numbers"})

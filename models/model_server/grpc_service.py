@@ -44,7 +44,9 @@ def open_grpc(answering: Answering, flags: Flags) -> grpc.Server:
     ]
     threads = flags.grpc_threads
     pool = ThreadPoolExecutor(threads, thread_name_prefix="grpc")
-    server = grpc.server(pool, options=options, maximum_concurrent_rpcs=threads)
+    # gRPC counts a call a moment longer than its client waits for it: with as many calls as threads, clients that ask one after
+    # another are refused now and then. So one call a thread may wait.
+    server = grpc.server(pool, options=options, maximum_concurrent_rpcs=2 * threads)
     server.add_generic_rpc_handlers(_handlers(Service(answering, flags.enable_serialization_as_tensor_content), flags))
     try:
         server.add_insecure_port(f"{flags.host}:{flags.port}")
@@ -64,8 +66,11 @@ class Service:
     def predict(self, request: PredictRequest, context: grpc.ServicerContext) -> Message:
         started = time.perf_counter()
         name = request.model_spec.name
+        remaining = context.time_remaining()
         try:
-            outputs, spec = self._answering.predict(request, context.time_remaining())
+            if remaining is not None and remaining <= 0:
+                raise Refused(Code.DEADLINE_EXCEEDED, "the deadline passed while the call waited for a thread")
+            outputs, spec = self._answering.predict(request, remaining)
             response = PredictResponse(outputs={alias: encode(array, self._raw) for alias, array in outputs.items()}, model_spec=spec)
         except Refused as refusal:
             self._answering.metrics.refused(name, refusal.status)

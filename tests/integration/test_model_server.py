@@ -205,16 +205,15 @@ async def test_a_deadline_frees_the_server_and_more_calls_than_threads_are_overl
     gate = folder / "gate"
     gate.write_text("wait")
     slow = request("gated", path=np.array([str(gate).encode()])).SerializeToString()
-    calls = [server.channel.unary_unary(methods.PREDICT, None, None).future(slow, timeout=1.0) for _ in range(4)]
+    call = server.channel.unary_unary(methods.PREDICT, None, None)
+    calls = [call.future(slow, timeout=3.0) for _ in range(9)]
     model = ServedModel(f"127.0.0.1:{server.port}", "m")
-
-    async def ask_until_refused() -> None:
-        for _ in range(200):
-            await model.predict(X, 1.0)
-
+    until(lambda: any(waiting.done() for waiting in calls), "four to run, four to wait and one to be refused", 2.0)
     with pytest.raises(DependencyOverloaded):
-        await ask_until_refused()
-    assert [await asyncio.to_thread(call.code) for call in calls] == [grpc.StatusCode.DEADLINE_EXCEEDED] * 4
+        await model.predict(X, 1.0)
+    codes = [await asyncio.to_thread(waiting.code) for waiting in calls]
+    assert codes.count(grpc.StatusCode.DEADLINE_EXCEEDED) == 8
+    assert codes.count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 1
     until(lambda: server.code(request(**X)) == grpc.StatusCode.OK, "the threads to be free")
     os.kill(server.process.pid, signal.SIGSTOP)
     with pytest.raises(DependencyTimeout):
