@@ -194,8 +194,9 @@ def test_a_new_snapshot_is_taken_up_while_requests_go_on_and_a_broken_one_is_ref
     asking = threading.Thread(target=ask)
     asking.start()
     try:
+        wait_for(lambda: (200, {first}) in seen, "an answer from the first snapshot")
         second = running.publish(50)
-        wait_for(lambda: running.explain(limit=1)["versions"]["snapshot"] == second, "the new snapshot")
+        wait_for(lambda: (200, {second}) in seen, "an answer from the new snapshot")
         broken = running.folder / "snapshots" / "deadbeef"
         broken.mkdir()
         (broken / "manifest.json").write_text("{")
