@@ -27,6 +27,7 @@ STEP = "train"
 NAMES = ("retrieval", "ranking")
 QUICK = {"epochs": 1.0}
 
+
 @dataclass(frozen=True)
 class Published:
     """What `train` left behind; `metrics` is empty where everything was up to date."""

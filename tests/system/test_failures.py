@@ -76,8 +76,10 @@ def test_a_new_model_version_is_taken_up_and_a_broken_one_refused_while_requests
         (broken / "saved_model.pb").write_bytes(b"garbage")
         broken.rename(models / str(live + 2))
         log = system.workspace / "logs" / "ranking.log"
-        system.wait_until(lambda: str(live + 2) in log.read_text(), "the refusal is logged", 60)
-        time.sleep(1)
+        refusal = f"refused version {live + 2} of model ranking"
+        system.wait_until(lambda: refusal in log.read_text(), "the refusal is logged", 60)
+        time.sleep(2)  # two more looks at the folder
+        assert log.read_text().count(refusal) == 1
     shutil.rmtree(models / str(live + 2))
     versions = [p["versions"]["ranking"] for p in predictions(answers) if not p["degraded"]]
     assert versions == sorted(versions, key=int)
@@ -110,9 +112,9 @@ def test_a_new_snapshot_is_taken_up_and_a_broken_one_refused_while_requests_go_o
         (broken / "features.npy").write_bytes(b"short")
         point(store, "broken")
         log = system.workspace / "logs" / "transformer.log"
-        system.wait_until(lambda: "broken" in log.read_text(), "the refusal is logged")
-        time.sleep(3)
-        assert log.read_text().count("features.npy") == 1
+        system.wait_until(lambda: "snapshot broken is refused" in log.read_text(), "the refusal is logged")
+        time.sleep(3)  # three more looks at the pointer
+        assert log.read_text().count("snapshot broken is refused") == 1
         point(store, new)
     shutil.rmtree(broken)
     snapshots = [p["versions"]["snapshot"] for p in predictions(answers)]
