@@ -22,7 +22,7 @@ class Settings(BaseModel):
     retrieval_model: str = Field("retrieval", min_length=1, description="model name at the retrieval server")
     ranking_model: str = Field("ranking", min_length=1, description="model name at the ranking server")
     snapshot_store: str = Field(description="folder or s3://bucket/prefix of catalogue snapshots")
-    snapshot_cache: Path = Field(Path(".run/cache/snapshots"), description="where remote snapshots are copied to, a folder of this user alone")
+    snapshot_cache: Path = Field(Path(".run/cache/snapshots"), description="where remote snapshots are copied to")
     snapshot_pin: str | None = Field(None, description="a snapshot's name to stay with; empty follows the pointer")
     snapshot_poll_seconds: float = Field(1.0, ge=0.1, le=3600, description="seconds between looks at the pointer")
     feature_registry: str = Field(description="Feast's registry file")
