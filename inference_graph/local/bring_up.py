@@ -35,7 +35,7 @@ class BringUp:
         if not prepared:
             # Without a folder it is the built-in data set, made where it is not there yet.
             self._step("data", "data", "prepare", *([str(self.data)] if self.data else []))
-            self._step("train", "train")
+            self._step("train", "train", "--keep")
         self.workspace.select()
         self.workspace.redis_folder.mkdir(parents=True, exist_ok=True)
         write_graph(self.workspace)

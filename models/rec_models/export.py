@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inference_graph.clients.tf_serving_protocol.codec import encode
 from inference_graph.clients.tf_serving_protocol.predict_pb2 import PredictionLog, PredictRequest
+from rec_models.trained import versions
 
 WARM_UP = Path("assets.extra") / "tf_serving_warmup_requests"
 CARD = "card.json"
@@ -37,10 +38,6 @@ def publish(base: Path, module: tf.Module, warm_up: Sequence[Inputs], card: Mapp
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return version
-
-
-def versions(base: Path) -> list[int]:
-    return sorted(int(path.name) for path in base.iterdir() if path.name.isdigit()) if base.is_dir() else []
 
 
 def signature(module: tf.Module) -> dict[str, dict[str, dict[str, Any]]]:

@@ -26,7 +26,7 @@ from inference_graph.workspace import Workspace
 
 FAKE = Path(__file__).with_name("fake_installation.py")
 SOURCES = str(Path(inference_graph.__file__).parents[1])
-FIRST_STEPS = ["data prepare", "train", "materialize", "snapshot", "index", "recommend --timings"]
+FIRST_STEPS = ["data prepare", "train --keep", "materialize", "snapshot", "index", "recommend --timings"]
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 30) -> Any:

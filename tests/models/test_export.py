@@ -11,10 +11,11 @@ import tensorflow as tf
 from inference_graph.clients.tf_serving_protocol.codec import decode
 from inference_graph.clients.tf_serving_protocol.predict_pb2 import PredictionLog
 from inference_graph.features import ITEM_FEATURES, RANKED_SOURCES, USER_FEATURES
-from rec_models.export import CARD, WARM_UP, publish, versions
+from rec_models.export import CARD, WARM_UP, publish
 from rec_models.publishing import example_requests
 from rec_models.ranking_training import RequestTable, scores_of
 from rec_models.testing import ITEMS, small_item_ids
+from rec_models.trained import versions
 
 HISTORY = {"history_ids", "history_ages", "history_values", "history_rated"}
 

@@ -18,11 +18,14 @@ from inference_graph.workspace import Workspace
 
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 Quick = Annotated[bool, typer.Option("--quick", help="one pass and one cut: models to try things with, not to recommend with")]
+Keep = Annotated[bool, typer.Option("--keep", help="keep models that lack nothing but events moved since")]
 Yes = Annotated[bool, typer.Option("--yes", envvar="EMBEDDINGS_YES", help="agree to what embeddings from an endpoint cost")]
 
 
-def train(quick: Quick = False, yes: Yes = False, as_json: AsJson = False) -> None:
+def train(quick: Quick = False, keep: Keep = False, yes: Yes = False, as_json: AsJson = False) -> None:
     """Train retrieval and ranking on the data set in use, and publish the next version of each. Does nothing where it is up to date.
+
+    Models are up to date until data, settings or code change, or `materialize` has moved new events to the offline store.
 
     Settings: models/configs/retrieval.yaml and ranking.yaml.
 
@@ -32,8 +35,13 @@ def train(quick: Quick = False, yes: Yes = False, as_json: AsJson = False) -> No
 
       inference-graph train --quick --json
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from rec_models.trained import up_to_date
+
     workspace = Workspace.current()
+    if versions := up_to_date(workspace, quick, keep):
+        _say(as_json, versions, {}, {}, fresh=False)
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     started, console, seconds = time.monotonic(), Console(stderr=True), dict[str, float]()
     with _progress(console) as progress, _timed(seconds, "libraries"):
         progress.add_task("libraries", total=None)
@@ -44,14 +52,18 @@ def train(quick: Quick = False, yes: Yes = False, as_json: AsJson = False) -> No
     tensorflow.get_logger().setLevel("ERROR")  # it warns of retracing where shapes differ on purpose
     with _progress(console) as progress:
         result = train_step(workspace, quick, lambda cost: agree(cost, yes), lambda name: _phase(progress, seconds, name))
-    if as_json:
-        typer.echo(json.dumps({"versions": result.versions, "metrics": result.metrics, "fresh": result.fresh, "seconds": seconds}))
-        return
-    if result.fresh:
+    if not as_json:
         Console().print(_table("time per phase", "seconds", {**seconds, "total": time.monotonic() - started}, "{:.1f}"))
         Console().print(_table("newest requests, unseen in training", "value", result.metrics, "{:.4g}"))
-    state = "published" if result.fresh else "up to date"
-    typer.echo(f"{', '.join(f'{name} version {version}' for name, version in result.versions.items())}: {state}")
+    _say(as_json, result.versions, result.metrics, seconds, fresh=True)
+
+
+def _say(as_json: bool, versions: Mapping[str, int], metrics: Mapping[str, float], seconds: Mapping[str, float], fresh: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"versions": versions, "metrics": metrics, "fresh": fresh, "seconds": seconds}))
+        return
+    state = "published" if fresh else "up to date"
+    typer.echo(f"{', '.join(f'{name} version {version}' for name, version in versions.items())}: {state}")
 
 
 def _progress(console: Console) -> Progress:
