@@ -19,6 +19,7 @@ from inference_graph.filters.blocked import Blocked
 from inference_graph.filters.requested import Requested
 from inference_graph.filters.seen import Seen
 from inference_graph.hydrators.online_features import OnlineFeaturesSettings
+from inference_graph.overload import Overload, OverloadSettings
 from inference_graph.pipeline import Pipeline
 from inference_graph.ranking.attribute_boost import AttributeBoost
 from inference_graph.ranking.served_ranker import ServedRankerSettings
@@ -110,6 +111,7 @@ class GraphConfig(BaseModel):
     item_event: Literal["rating", "purchase"] = Field(
         "rating", description="how a page of one item enters the models: five stars or one unit"
     )
+    overload: OverloadSettings = Field(OverloadSettings(), description="when fewer candidates are ranked, and when requests are refused")
     surfaces: dict[Literal["home", "similar"], Surface]
     version: str = Field("", description="set when read: the hash of the file")
 
@@ -141,12 +143,18 @@ def default_graph(kind: Literal["ratings", "events"], seen: Mapping[str, object]
     return filled.replace("item_event: rating", f"item_event: {'rating' if kind == 'ratings' else 'purchase'}")
 
 
-def build(config: GraphConfig, clients: Clients, *, strict: bool = False) -> dict[str, Pipeline]:
-    """The pipeline of each surface."""
-    return {name: _pipeline(name, surface, config, clients, strict) for name, surface in config.surfaces.items()}
+def build(config: GraphConfig, clients: Clients, overload: Overload | None = None, *, strict: bool = False) -> dict[str, Pipeline]:
+    """The pipeline of each surface; they share one `overload`, which takes up what the graph says of it."""
+    shared = Overload() if overload is None else overload
+    pipelines: dict[str, Pipeline] = {}
+    for name, surface in config.surfaces.items():
+        pipelines[name] = _pipeline(name, surface, config, clients, shared, strict)
+    if shared.settings != config.overload:
+        shared.adjust(config.overload)
+    return pipelines
 
 
-def _pipeline(name: str, surface: Surface, config: GraphConfig, clients: Clients, strict: bool) -> Pipeline:
+def _pipeline(name: str, surface: Surface, config: GraphConfig, clients: Clients, overload: Overload, strict: bool) -> Pipeline:
     sources = tuple(
         Step("source", s.kind, s.build(clients), getattr(s, "timeout_seconds", config.timeout_seconds)) for s in surface.sources
     )
@@ -168,6 +176,7 @@ def _pipeline(name: str, surface: Surface, config: GraphConfig, clients: Clients
         boosters=tuple((b.name, b) for b in surface.boosts),
         selector=surface.selector,
         type_values=config.type_values,
+        overload=overload,
         strict=strict,
     )
 

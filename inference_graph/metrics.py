@@ -17,6 +17,8 @@ SCORE = Histogram("recommender_score", "Final scores of shown items", buckets=tu
 UNKNOWN_ITEMS = Counter("recommender_unknown_items", "Item ids that the catalogue does not know")
 EVENTS = Counter("recommender_events", "Events received", ["result"])
 EVENT_LOOP_LAG = Gauge("recommender_event_loop_lag_seconds", "How late the event loop runs its timers")
+CANDIDATES_FACTOR = Gauge("recommender_candidates_factor", "Share of the candidates that is ranked; under 1 in overload")
+CONCURRENCY_LIMIT = Gauge("recommender_concurrency_limit", "Requests for answers at work at once beyond which one is refused")
 SNAPSHOT_AGE = Gauge("recommender_snapshot_age_seconds", "Age of the catalogue snapshot in use")
 FEATURE_AGE = Gauge("recommender_feature_age_seconds", "Time since the newest event that the snapshot's features know")
 INFO = Info("recommender", "Versions in use")

@@ -14,12 +14,14 @@ from inference_graph import metrics
 from inference_graph.clients import EventStore, StoredUser, UserFeatureStore
 from inference_graph.features import TYPE_VALUES
 from inference_graph.hydrators.user_state import user_state
+from inference_graph.overload import Overload
 from inference_graph.ranking.fusion import fuse
 from inference_graph.run import Run, Step
 from inference_graph.stages import Booster, CandidateHydrator, CandidateSource, Filter, Ranker, Selector
 from inference_graph.types import Candidates, Column, Deadline, Mask, Proposal, Query, Scored, Scores, Selection
 
 BEYOND_LIMIT = "candidate_limit"
+FEWER = "fewer_candidates"
 POPULAR = "popular"
 
 
@@ -27,7 +29,8 @@ POPULAR = "popular"
 class Answer:
     """All that a request came to; `removed_by[i]` is what took `considered` row i away, or empty.
 
-    `ranked` has the ranker's scores (or the fusion's), `scores` the final ones, `selection` indexes `ranked`.
+    `ranked` has the ranker's scores (or the fusion's), `scores` the final ones, `selection` indexes `ranked`. Seconds
+    `in_vain` were spent on services that are gone; `overloaded` and `ranker_late` are what Overload.answered takes.
     """
 
     query: Query
@@ -40,6 +43,9 @@ class Answer:
     degraded: tuple[str, ...]
     versions: Mapping[str, str | None]
     timings_ms: Mapping[str, float]
+    in_vain: float = 0.0
+    overloaded: bool = False
+    ranker_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Pipeline:
     boosters: tuple[tuple[str, Booster], ...]
     selector: Selector
     type_values: Mapping[str, float] = field(default_factory=lambda: TYPE_VALUES)
+    overload: Overload = field(default_factory=Overload)
     strict: bool = False
 
     @property
@@ -71,11 +78,14 @@ class Pipeline:
             query = await self._with_user(query, run)
             considered, versions = await self._candidates(query, run)
             with run.timed("filter", "filters"):
-                removed_by, kept = self._filter(query, considered)
+                removed_by, kept, fewer = self._filter(query, considered)
                 considered, removed_by, kept = self._fill_up(query, considered, removed_by, kept)
                 ranked = considered.take(kept)
             ranked, removed_by = await self._hydrate(query, ranked, kept, removed_by, run)
             scored = await self._rank(query, ranked, run)
+            if fewer and "ranker" not in run.failed:
+                # What was not ranked at all was not ranked in smaller number.
+                run.failed.add(FEWER)
             ranked = ranked.with_scores(scored.scores)
             with run.timed("selector", "selection"):
                 factors = {name: booster.factors(query, ranked) for name, booster in self.boosters}
@@ -92,6 +102,9 @@ class Pipeline:
             degraded=tuple(sorted(run.failed)),
             versions={"retrieval": versions.get("two_tower"), "ranking": scored.version},
             timings_ms=run.timings_ms,
+            in_vain=run.waited_in_vain(),
+            overloaded=bool(run.overloaded),
+            ranker_late="ranker" in run.timed_out,
         )
         self._count(answer)
         return answer
@@ -120,15 +133,17 @@ class Pipeline:
         merged = Candidates.merge([proposal.rows for proposal in proposals])
         return merged, {step.name: proposal.version for step, proposal in zip(self.sources, proposals, strict=True)}
 
-    def _filter(self, query: Query, candidates: Candidates) -> tuple[tuple[str, ...], NDArray[np.intp]]:
-        """What removed each candidate, and the rows that stay, of which only the best fused ones are ranked."""
+    def _filter(self, query: Query, candidates: Candidates) -> tuple[tuple[str, ...], NDArray[np.intp], bool]:
+        """What removed each candidate, the rows that stay, the best fused ones, and whether overload let fewer of them stay."""
         removed_by, kept = _apply(self.filters, query, candidates)
-        if len(kept) > self.candidate_limit:
+        usual = min(len(kept), self.candidate_limit)
+        limit = usual if self.ranker is None else min(usual, max(query.limit, self.overload.candidates(self.candidate_limit)))
+        if len(kept) > limit:
             order = np.argsort(-fuse(candidates.ranks[kept]), kind="stable")
-            for index in kept[order[self.candidate_limit :]]:
+            for index in kept[order[limit:]]:
                 removed_by[index] = BEYOND_LIMIT
-            kept = np.sort(kept[order[: self.candidate_limit]])
-        return tuple(removed_by), kept
+            kept = np.sort(kept[order[:limit]])
+        return tuple(removed_by), kept, limit < usual
 
     def _fill_up(
         self, query: Query, considered: Candidates, removed_by: tuple[str, ...], kept: NDArray[np.intp]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -11,13 +12,20 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from inference_graph import metrics
-from inference_graph.errors import DependencyError, DependencyUnavailable
+from inference_graph.errors import DependencyError, DependencyOverloaded, DependencyTimeout, DependencyUnavailable
 from inference_graph.types import Deadline
 
 logger = logging.getLogger(__name__)
 
 Component = TypeVar("Component")
 Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class Pulse:
+    """When a service last answered anybody, on the clock of time.perf_counter."""
+
+    last: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +37,35 @@ class Step(Generic[Component]):
     component: Component
     timeout: float
     required: bool = False
+    pulse: Pulse = field(default_factory=Pulse, compare=False, repr=False)
 
 
 @dataclass(slots=True)
 class Run:
-    """The record of one request; `strict` raises bugs instead of forgiving them, for tests."""
+    """The record of one request; `strict` raises bugs instead of forgiving them, for tests.
+
+    `overloaded` names the steps whose service said so, or was too late although it answered others meanwhile. `in_vain` are
+    the spans in which a service that is gone was waited for: they say nothing about load.
+    """
 
     deadline: Deadline
     strict: bool = False
     failed: set[str] = field(default_factory=set)
+    timed_out: set[str] = field(default_factory=set)
+    overloaded: set[str] = field(default_factory=set)
+    in_vain: list[tuple[float, float]] = field(default_factory=list)
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     async def attempt(self, step: Step[Component], call: Callable[[], Awaitable[Value]], default: Value) -> Value:
         """The call's value, or `default` when it fails or takes too long; a required step raises DependencyUnavailable."""
         reason: str
+        started = time.perf_counter()
         with self.timed(step.role, step.name):
             try:
                 async with asyncio.timeout(min(step.timeout, self.deadline.remaining())):
-                    return await call()
+                    value = await call()
+                step.pulse.last = time.perf_counter()
+                return value
             except TimeoutError:
                 reason = "timeout"
             except DependencyError as error:
@@ -56,11 +75,31 @@ class Run:
                     raise
                 reason = "bug"
                 logger.exception("step %s failed in a way that nobody foresaw", step.name)
+        self._blame(step, reason, started)
         metrics.STEP_FAILURES.labels(step.name, reason).inc()
         if step.required:
             raise DependencyUnavailable(f"{step.name} is required and failed: {reason}")
         self.failed.add(step.name)
         return default
+
+    def waited_in_vain(self) -> float:
+        """Seconds, those of steps side by side once."""
+        seconds, until = 0.0, -math.inf
+        for start, end in sorted(self.in_vain):
+            seconds += max(0.0, end - max(start, until))
+            until = max(until, end)
+        return seconds
+
+    def _blame(self, step: Step[Component], reason: str, started: float) -> None:
+        """Load, or a service that is gone? One that answered others while this call waited is there, and has too much to do."""
+        if reason == DependencyOverloaded.reason:
+            self.overloaded.add(step.name)
+        elif reason == DependencyTimeout.reason:
+            self.timed_out.add(step.name)
+            if step.pulse.last > started:
+                self.overloaded.add(step.name)
+            else:
+                self.in_vain.append((started, time.perf_counter()))
 
     @contextmanager
     def timed(self, role: str, name: str) -> Iterator[None]:

@@ -27,8 +27,9 @@ class Deadline:
     at: float
 
     @classmethod
-    def after(cls, seconds: float) -> Deadline:
-        return cls(time.monotonic() + seconds)
+    def after(cls, seconds: float, since: float | None = None) -> Deadline:
+        """`since`: when the request arrived, on the monotonic clock; now where it is left out."""
+        return cls((time.monotonic() if since is None else since) + seconds)
 
     def remaining(self) -> float:
         """Seconds left, never negative."""

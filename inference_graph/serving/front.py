@@ -6,17 +6,27 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference_graph import metrics
+from inference_graph.overload import Overload
+from inference_graph.serving.arrivals import EventLoopLag, arrives
 from inference_graph.serving.error_answers import RETRY, Fault, Refused, fault_of, log
 
 JSON = b"application/json; charset=utf-8"
 """KServe hands a body of this type on as bytes, so that all JSON is read in one place and no CloudEvent is guessed."""
+
+READERS = 4
+"""Bodies that are being read at once, for each POST that may be at work: a client that sends slowly takes nobody's place."""
+
+BUSY = "more requests than can be served now, try again"
+_BEFORE_ID, _AFTER_ID = Fault(429, BUSY, None).body("@").split(b"@")
+_REFUSAL_HEADERS = ((b"content-type", b"application/json"), *((name.lower().encode(), value.encode()) for name, value in RETRY.items()))
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -31,42 +41,58 @@ class Limits:
 
 
 class Front:
-    """The outermost ASGI application. `surfaces` maps a path to the surface that it is counted for."""
+    """The outermost ASGI application. `surfaces` maps a path to the surface that it is counted for.
 
-    def __init__(self, app: ASGIApp, surfaces: Mapping[str, str], limits: Limits, draining: Callable[[], bool]) -> None:
+    Events meet the bound on all POSTs alone; what overload lets in less of are requests for answers.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        surfaces: Mapping[str, str],
+        limits: Limits,
+        draining: Callable[[], bool],
+        overload: Overload | None = None,
+        lag: EventLoopLag | None = None,
+    ) -> None:
         self._app = app
         self._surfaces = surfaces
         self._limits = limits
         self._draining = draining
+        self._overload = Overload(most=limits.concurrency) if overload is None else overload
+        self._lag = EventLoopLag() if lag is None else lag
         self._at_work = 0
+        self._reading = 0
+        self._refused = {surface: metrics.REQUESTS.labels(surface, "429") for surface in surfaces.values()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             # Nothing is served over a websocket: closing it before it is accepted answers 403.
             await send({"type": "websocket.close"})
             return
-        started = time.perf_counter()
-        headers = dict(scope["headers"])
-        reply = Reply(send, _request_id(headers), self._draining())
-        counted = scope["method"] == "POST"
-        if counted and self._at_work >= self._limits.concurrency:
-            await reply.fault(Fault(429, "more requests than can be served now, try again", None, RETRY))
-        else:
-            self._at_work += counted
-            try:
-                await self._serve(scope, headers, receive, reply)
-            finally:
-                self._at_work -= counted
         surface = self._surfaces.get(scope["path"])
+        if scope["method"] == "POST" and not (self._admits(surface) and self._reading < READERS * self._limits.concurrency):
+            if surface is not None:
+                self._refused[surface].inc()
+            await refuse(send, _request_id(scope["headers"]), self._draining())
+            return
+        started = time.perf_counter() - self._lag.seconds
+        reply = Reply(send, _request_id(scope["headers"]), self._draining())
+        await self._serve(scope, dict(scope["headers"]), receive, reply)
         if surface is not None:
             metrics.REQUESTS.labels(surface, str(reply.status)).inc()
             metrics.REQUEST_SECONDS.labels(surface).observe(time.perf_counter() - started)
+
+    def _admits(self, surface: str | None) -> bool:
+        return self._at_work < self._limits.concurrency and (surface is None or self._overload.admits())
 
     async def _serve(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, reply: Reply) -> None:
         method, path = scope["method"], scope["path"]
         try:
             body = await self._body(method, headers, receive)
-            await self._app({**scope, "headers": _inner_headers(path, headers, reply.request_id)}, _once(body, receive), reply)
+            with self._work(method, path):
+                arrives(self._lag.seconds)
+                await self._app({**scope, "headers": _inner_headers(path, headers, reply.request_id)}, _once(body, receive), reply)
         except Refused as refused:
             await reply.fault(refused.fault)
         except Exception as error:
@@ -76,10 +102,32 @@ class Front:
                 log(fault, error, method, path, reply.request_id.decode())
                 await reply.fault(fault)
 
+    @contextmanager
+    def _work(self, method: str, path: str) -> Iterator[None]:
+        """Counts what is at work. A body that came slowly asks again whether there is room: while it came it took none."""
+        surface = self._surfaces.get(path)
+        posted, answers = method == "POST", method == "POST" and surface is not None
+        if posted and not self._admits(surface):
+            raise Refused(Fault(429, BUSY, None, RETRY))
+        self._at_work += posted
+        self._overload.at_work += answers
+        try:
+            yield
+        finally:
+            self._at_work -= posted
+            self._overload.at_work -= answers
+
     async def _body(self, method: str, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """The whole body. Raises Refused for one that is too large, too slow or no JSON by its type."""
         if method in ("GET", "HEAD", "DELETE", "OPTIONS"):
             return b""
+        self._reading += 1
+        try:
+            return await self._posted(headers, receive)
+        finally:
+            self._reading -= 1
+
+    async def _posted(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         declared = int(headers.get(b"content-length", b"0"))
         if declared > self._limits.body_bytes:
             raise Refused(self._too_large(f"{declared}"))
@@ -108,6 +156,16 @@ class Front:
 
     def _too_large(self, got: str) -> Fault:
         return Fault(413, f"body: expected at most {self._limits.body_bytes} bytes, got {got}", "body")
+
+
+async def refuse(send: Send, request_id: bytes, last: bool) -> None:
+    """429, as cheap as it can be: the body of the request is not read, and that of the answer is known but for the request's id."""
+    body = b"%b%b%b" % (_BEFORE_ID, request_id, _AFTER_ID)
+    headers = [*_REFUSAL_HEADERS, (b"content-length", b"%d" % len(body)), (b"x-request-id", request_id)]
+    if last:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": 429, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 class Reply:
@@ -139,9 +197,9 @@ class Reply:
         await self({"type": "http.response.body", "body": body})
 
 
-def _request_id(headers: Mapping[bytes, bytes]) -> bytes:
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The caller's, if it can be written into a log as it is; else a new one."""
-    given = headers.get(b"x-request-id", b"")
+    given = next((value for name, value in headers if name == b"x-request-id"), b"")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex.encode()
 
 

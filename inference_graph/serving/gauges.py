@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from inference_graph import metrics
 from inference_graph.catalogue import Catalogue
+from inference_graph.overload import Overload
 
 SAMPLE_SECONDS = 0.1
 WINDOW = 10
@@ -22,6 +23,11 @@ def watch_ages(catalogue: Callable[[], Catalogue | None]) -> None:
 
     metrics.SNAPSHOT_AGE.set_function(lambda: age(lambda current: current.created))
     metrics.FEATURE_AGE.set_function(lambda: age(lambda current: current.newest_event))
+
+
+def watch_overload(overload: Overload) -> None:
+    metrics.CANDIDATES_FACTOR.set_function(lambda: overload.factor)
+    metrics.CONCURRENCY_LIMIT.set_function(lambda: overload.concurrency)
 
 
 async def watch_event_loop() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from inference_graph.clients import Clients
 from inference_graph.errors import InvalidConfiguration
 from inference_graph.graph import GraphConfig, build, load_graph
+from inference_graph.overload import Overload
 from inference_graph.pipeline import Pipeline
 
 logger = logging.getLogger(__name__)
@@ -40,9 +41,12 @@ class Graph:
 class GraphFeed:
     """Raises InvalidConfiguration when the first graph is wrong; after that the last good one stays in use."""
 
-    def __init__(self, path: Path, clients: Clients, poll_seconds: float = 1.0, *, strict: bool = False) -> None:
+    def __init__(
+        self, path: Path, clients: Clients, poll_seconds: float = 1.0, *, overload: Overload | None = None, strict: bool = False
+    ) -> None:
         self._path = path
         self._clients = clients
+        self._overload = Overload() if overload is None else overload
         self._poll_seconds = poll_seconds
         self._strict = strict
         self.graph = self._read()
@@ -68,7 +72,7 @@ class GraphFeed:
 
     def _read(self) -> Graph:
         config = load_graph(self._path)
-        return Graph(config, build(config, self._clients, strict=self._strict))
+        return Graph(config, build(config, self._clients, self._overload, strict=self._strict))
 
     def _content(self) -> bytes | None:
         try:

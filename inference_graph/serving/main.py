@@ -18,9 +18,11 @@ from inference_graph import metrics  # noqa: F401  # before Feast, whose import 
 from inference_graph.catalogue import Catalogue
 from inference_graph.clients.user_events import UserEvents
 from inference_graph.errors import InferenceGraphError
+from inference_graph.overload import Overload
+from inference_graph.serving.arrivals import EventLoopLag
 from inference_graph.serving.catalogue_feed import CatalogueFeed
 from inference_graph.serving.front import Front, Limits
-from inference_graph.serving.gauges import watch_ages, watch_event_loop
+from inference_graph.serving.gauges import watch_ages, watch_event_loop, watch_overload
 from inference_graph.serving.graph_feed import Graph, GraphFeed
 from inference_graph.serving.protocol import Surface
 from inference_graph.serving.readiness import Readiness
@@ -87,14 +89,16 @@ async def serve(settings: Settings, names: Mapping[str, Surface]) -> None:
     services = Services.of(settings)
     store = SnapshotStore(settings.snapshot_store, settings.snapshot_cache)
     catalogues = CatalogueFeed(store, settings.snapshot_pin, settings.snapshot_poll_seconds, services.columns_needed)
-    process = Process(GraphFeed(settings.graph, services.clients()), catalogues, Readiness(), services.user_events)
+    overload, lag = Overload(most=settings.max_concurrency), EventLoopLag()
+    process = Process(GraphFeed(settings.graph, services.clients(), overload=overload), catalogues, Readiness(), services.user_events)
     server = DrainingServer(settings.drain_seconds)
     app = build_app(names, process, services)
     limits = Limits(body_bytes=settings.max_body_bytes, concurrency=settings.max_concurrency)
-    server.serves(Front(app, paths(names), limits, lambda: server.draining))
+    server.serves(Front(app, paths(names), limits, lambda: server.draining, overload, lag))
     watch_ages(lambda: process.catalogue)
+    watch_overload(overload)
     logger.info("listening on http://%s:%d, models %s", settings.host, settings.port, ", ".join(names))
-    background = [services.features.open(), process.graphs.run(), catalogues.run(), watch_event_loop()]
+    background = [services.features.open(), process.graphs.run(), catalogues.run(), watch_event_loop(), lag.watch()]
     try:
         async with _running(*background, _become_ready(process, services, settings.startup_grace_seconds)):
             await server.serve(sockets=[listener])

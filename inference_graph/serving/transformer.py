@@ -19,6 +19,7 @@ from kserve.protocol.rest.v1_endpoints import register_v1_endpoints
 from inference_graph.catalogue import Catalogue
 from inference_graph.pipeline import Answer, Pipeline
 from inference_graph.serving.answers import explanation, prediction
+from inference_graph.serving.arrivals import arrived
 from inference_graph.serving.checks import decoded
 from inference_graph.serving.error_answers import RETRY, Fault, install
 from inference_graph.serving.event_routes import EventLog, event_routes
@@ -88,7 +89,7 @@ class Recommender(Model):  # type: ignore[misc]  # KServe ships no types
             raise ModelNotReady(self.name)
         if pipeline is None:
             raise ModelNotFound(self.name)
-        deadline = Deadline.after(graph.config.timeout_seconds)
+        deadline = Deadline.after(graph.config.timeout_seconds, since=arrived())
         arrival = Arrival(
             surface=self._surface,
             catalogue=catalogue,
@@ -122,6 +123,7 @@ class Recommender(Model):  # type: ignore[misc]  # KServe ships no types
         else:
             rendered = [prediction(answer, sources, version) for answer in result.answers]
         self._versions.saw(rendered[-1]["versions"])
+        _count_load(result)
         if response_headers is not None:
             response_headers["content-type"] = "application/json"
         return orjson.dumps({"predictions": rendered})
@@ -130,6 +132,17 @@ class Recommender(Model):  # type: ignore[misc]  # KServe ships no types
         if graph.config.clock == "wall":
             return time.time()
         return max(catalogue.newest_event, self._in_use.clock.last_newest or 0.0)
+
+
+def _count_load(outcome: Outcome) -> None:
+    """What the answer says about load; explanations and several answers at once take longer by nature."""
+    answers, overload = outcome.answers, outcome.work.pipeline.overload
+    usual = len(answers) == 1 and not outcome.explained
+    overload.answered(
+        time.monotonic() - arrived() - answers[0].in_vain if usual else None,
+        overloaded=any(answer.overloaded for answer in answers),
+        ranker_late=any(answer.ranker_late for answer in answers),
+    )
 
 
 def _seeds(pipeline: Pipeline, query: Query) -> Rows:

@@ -9,6 +9,7 @@ import pytest
 
 from inference_graph.errors import DependencyUnavailable
 from inference_graph.graph import GraphConfig, build, default_graph, load_graph
+from inference_graph.overload import Overload
 from inference_graph.pipeline import Answer, Pipeline
 from inference_graph.testing import FakeClients, make_catalogue, make_query
 from inference_graph.types import CategoryFilter, Deadline, Event, Query
@@ -207,3 +208,43 @@ async def test_what_has_left_the_history_stays_seen(home, fakes, catalogue):
     fakes.events.older = frozenset({b"i000", b"i030", b"no longer in the catalogue"})
     shown_items = shown(await answer(home, make_query(catalogue, limit=60)))
     assert not {"i000", "i030"} & set(shown_items)
+
+
+def overloaded(pipeline: Pipeline) -> Pipeline:
+    """So that the least of the candidates are ranked, on a clock that stands still."""
+    overload = Overload(clock=lambda: 0.0)
+    overload.at_work = 8
+    for _ in range(100):
+        overload.answered(1.0)
+    return replace(pipeline, overload=overload)
+
+
+async def test_overload_ranks_the_best_fused_of_the_candidates_and_says_so(home, catalogue):
+    usual = await answer(home, make_query(catalogue, limit=5))
+    given = await answer(overloaded(replace(home, candidate_limit=40)), make_query(catalogue, limit=5))
+    assert len(given.ranked) == 8
+    assert set(given.ranked.rows) < set(usual.ranked.rows)
+    assert given.removed_by.count("candidate_limit") == len(given.considered) - 8
+    assert given.degraded == ("fewer_candidates",)
+
+
+async def test_overload_that_cut_nothing_is_not_named(home, catalogue):
+    few = CategoryFilter(any=("rare",))
+    given = await answer(overloaded(home), replace(make_query(catalogue, limit=1), categories=few))
+    assert given.degraded == ()
+
+
+async def test_overload_leaves_as_many_candidates_as_the_answer_has_items(home, catalogue):
+    given = await answer(overloaded(replace(home, candidate_limit=40)), make_query(catalogue, limit=30))
+    assert len(shown(given)) == len(given.ranked) == 30
+    assert given.degraded == ("fewer_candidates",)
+
+
+async def test_where_nothing_was_ranked_there_were_not_fewer_candidates(home, fakes, catalogue):
+    fakes.ranking.down = True
+    assert (await answer(overloaded(replace(home, candidate_limit=40)), make_query(catalogue))).degraded == ("ranker",)
+
+
+async def test_a_graph_without_a_ranker_has_nothing_to_do_less_of(home, catalogue):
+    given = await answer(overloaded(replace(home, ranker=None, candidate_limit=40)), make_query(catalogue))
+    assert given.degraded == ()

@@ -1,0 +1,133 @@
+"""Under overload: first do less, then refuse. Two moving targets on how late answers are; imports nothing that serves."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_CREDIT_STEPS = 2.5
+"""Late answers in a row that change nothing yet: one garbage collection is no overload."""
+
+_CONCURRENCY_STEP = 0.02
+"""Of the logarithm of the concurrency: 2 % more with an answer in time, at 90 percent 16 % less with a late one."""
+
+
+class OverloadSettings(BaseModel):
+    """`overload` in graph.yaml. Latencies are those of whole answers, from the arrival of the request."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    target_ms: float = Field(60.0, gt=0, le=30_000, description="a later answer is late: when too many are, fewer candidates are ranked")
+    refuse_ms: float = Field(80.0, gt=0, le=30_000, description="when too many answers are later than this, fewer are at work at once")
+    percentile: float = Field(90.0, ge=50, le=99, description="share of the answers that is to be in time, in percent")
+    step: float = Field(0.01, gt=0, le=0.1, description="what one answer in time adds to the factor; a late one takes step * p / (100 - p)")
+    least_factor: float = Field(0.2, gt=0, le=1, description="least share of the candidates that is ranked; 1 turns the factor off")
+    least_concurrency: int = Field(4, ge=1, le=4096, description="requests that are at work at once under any overload")
+    usual_concurrency: int = Field(12, ge=1, le=4096, description="requests at work at once before answers have shown what does well")
+    recovery_seconds: float = Field(2.0, gt=0, le=600, description="the factor rises from its least to 1 in this time without late answers")
+
+    @model_validator(mode="after")
+    def _less_before_nothing(self) -> Self:
+        if self.refuse_ms < self.target_ms:
+            raise ValueError(f"refuse_ms: expected at least target_ms ({self.target_ms:g}), for less is done first, got {self.refuse_ms:g}")
+        if self.usual_concurrency < self.least_concurrency:
+            raise ValueError(f"usual_concurrency: expected at least least_concurrency, got {self.usual_concurrency}")
+        return self
+
+
+class MovingTarget:
+    """A value that comes to rest where `percentile` percent of the answers are in time.
+
+    Up by `step` with an answer in time, down by step * p / (100 - p) with a late one, as the quality factor of Twitter's
+    Product Mixer; up with time too, towards `rest` by `per_second`, so that it recovers when there is little traffic.
+    """
+
+    def __init__(self, *, least: float, rest: float, most: float, step: float, percentile: float, per_second: float) -> None:
+        self.least, self.rest, self.most, self.per_second = least, rest, most, per_second
+        self.up, self.down = step, step * percentile / (100 - percentile)
+        self._value = rest
+        self._at: float | None = None
+
+    def value(self, now: float) -> float:
+        """At a time in seconds on any monotonic clock."""
+        if self._at is not None and self._value < self.rest:
+            self._value = min(self.rest, self._value + self.per_second * max(0.0, now - self._at))
+        self._at = now
+        return self._value
+
+    def answered(self, late: bool, now: float) -> None:
+        value = self.value(now) + (-self.down if late else self.up)
+        self._value = min(self.most, max(self.least, value))
+
+
+class Overload:
+    """What a process does less of: candidates ranked, and requests at work at once. One for all surfaces, which share the machine."""
+
+    def __init__(self, settings: OverloadSettings | None = None, most: int = 64, clock: Callable[[], float] = time.monotonic) -> None:
+        """`most`: requests at work at once that are never exceeded."""
+        self._most = most
+        self._clock = clock
+        self.at_work = 0
+        self.adjust(settings or OverloadSettings())
+
+    def adjust(self, settings: OverloadSettings) -> None:
+        """Takes up other settings; what was learned under the old ones is forgotten, requests at work are not."""
+        percentile, seconds = settings.percentile, settings.recovery_seconds
+        credit = 1 + _CREDIT_STEPS * settings.step * percentile / (100 - percentile)
+        factor = MovingTarget(
+            least=settings.least_factor,
+            rest=credit,
+            most=credit,
+            step=settings.step,
+            percentile=percentile,
+            per_second=(credit - settings.least_factor) / seconds,
+        )
+        least, usual, most = (math.log(min(n, self._most)) for n in (settings.least_concurrency, settings.usual_concurrency, self._most))
+        concurrency = MovingTarget(
+            least=least, rest=usual, most=most, step=_CONCURRENCY_STEP, percentile=percentile, per_second=(usual - least) / seconds
+        )
+        self._settings, self._factor, self._concurrency = settings, factor, concurrency
+
+    @property
+    def settings(self) -> OverloadSettings:
+        return self._settings
+
+    @property
+    def factor(self) -> float:
+        """Share of the candidates that is ranked."""
+        return min(1.0, self._factor.value(self._clock()))
+
+    @property
+    def concurrency(self) -> int:
+        """Requests for answers that may be at work at once."""
+        return round(math.exp(self._concurrency.value(self._clock())))
+
+    def candidates(self, limit: int) -> int:
+        """How many of `limit` candidates are ranked now; at least one."""
+        return math.ceil(limit * self.factor - 1e-9)
+
+    def admits(self) -> bool:
+        """Whether one more request may be at work."""
+        return self.at_work < self.concurrency
+
+    def answered(self, seconds: float | None, *, overloaded: bool = False, ranker_late: bool = False) -> None:
+        """One answer more: its latency, None where it says nothing about load.
+
+        `overloaded`: a service said that it is, or was too late although it answered others. `ranker_late`: the ranker's
+        answer did not come in time: it gets fewer candidates, but nobody is refused for a ranker that is gone.
+        """
+        if self.at_work <= 1:
+            # An answer that was alone is slow for other reasons than load, such as a large model.
+            seconds = None
+        if seconds is None and not overloaded and not ranker_late:
+            return
+        now, latency_ms = self._clock(), 0.0 if seconds is None else seconds * 1000
+        self._factor.answered(overloaded or ranker_late or latency_ms > self._settings.target_ms, now)
+        late = overloaded or latency_ms > self._settings.refuse_ms
+        if late or 2 * self.at_work >= self.concurrency:
+            # Without the second condition a quiet hour would teach that any number does well.
+            self._concurrency.answered(late, now)

@@ -1,0 +1,181 @@
+"""What an overloaded process does less of, by the lateness of its answers, on a clock of the test."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from inference_graph.overload import MovingTarget, Overload, OverloadSettings
+
+GAPS = st.floats(0, 10)
+ANSWERS = st.lists(st.tuples(st.booleans(), GAPS), max_size=200)
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def target(percentile: float = 90.0, per_second: float = 0.0) -> MovingTarget:
+    return MovingTarget(least=0.2, rest=1.0, most=1.0, step=0.01, percentile=percentile, per_second=per_second)
+
+
+def busy(clock: Clock, **settings: float) -> Overload:
+    overload = Overload(OverloadSettings(**settings), clock=clock)  # type: ignore[arg-type]
+    overload.at_work = 8
+    return overload
+
+
+def answer(overload: Overload, clock: Clock, milliseconds: float, count: int = 1, per_second: float = 100.0) -> None:
+    for _ in range(count):
+        clock.now += 1 / per_second
+        overload.answered(milliseconds / 1000)
+
+
+@given(ANSWERS, st.floats(50, 99), st.floats(0, 2))
+def test_the_value_never_leaves_its_bounds(answers: list[tuple[bool, float]], percentile: float, per_second: float) -> None:
+    moving, now = target(percentile, per_second), 0.0
+    for late, gap in answers:
+        now += gap
+        moving.answered(late, now)
+        assert 0.2 <= moving.value(now) <= 1.0
+
+
+@given(st.sampled_from([75.0, 90.0, 95.0]), st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_it_comes_to_rest_where_the_percentile_is_in_time(percentile: float, seed: int) -> None:
+    moving, draw, late = target(percentile), random.Random(seed), []
+    for _ in range(3000):
+        # The more is done, the later: in time for certain below 0.4, never above 0.8.
+        late.append(draw.uniform(0.4, 0.8) < moving.value(0.0))
+        moving.answered(late[-1], 0.0)
+    assert sum(late[1000:]) / 2000 == pytest.approx(1 - percentile / 100, abs=0.03)
+
+
+@given(ANSWERS)
+def test_one_more_late_answer_never_raises_the_value(answers: list[tuple[bool, float]]) -> None:
+    fewer, more, now = target(), target(), 0.0
+    for late, gap in answers:
+        now += gap
+        fewer.answered(late, now)
+        more.answered(late, now)
+    more.answered(True, now)
+    assert more.value(now) <= fewer.value(now)
+
+
+def test_time_alone_brings_the_value_back() -> None:
+    moving = target(per_second=0.4)
+    for _ in range(50):
+        moving.answered(True, 0.0)
+    assert moving.value(0.0) == 0.2
+    assert moving.value(1.0) == pytest.approx(0.6)
+    assert moving.value(2.0) == pytest.approx(1.0)
+    assert moving.value(100.0) == 1.0
+
+
+def test_late_answers_first_lower_the_candidates_and_then_the_concurrency() -> None:
+    clock = Clock()
+    overload = busy(clock, target_ms=60, refuse_ms=80)
+    concurrency = overload.concurrency
+    answer(overload, clock, 70, count=30)
+    assert overload.factor == pytest.approx(0.2, abs=0.02)
+    assert overload.concurrency >= concurrency
+    answer(overload, clock, 90, count=30)
+    assert overload.concurrency == overload.settings.least_concurrency
+
+
+def test_one_slow_answer_among_good_ones_changes_nothing() -> None:
+    clock = Clock()
+    overload = busy(clock)
+    answer(overload, clock, 30, count=50)
+    answer(overload, clock, 200, count=2)
+    assert overload.candidates(500) == 500
+    assert overload.admits()
+
+
+def test_it_recovers_within_its_time_at_one_request_in_two_seconds() -> None:
+    clock = Clock()
+    overload = busy(clock, recovery_seconds=2)
+    answer(overload, clock, 250, count=200)
+    assert overload.candidates(500) == pytest.approx(100, abs=5)
+    overload.at_work = 1
+    answer(overload, clock, 30, count=2, per_second=0.5)
+    assert overload.candidates(500) == 500
+    assert overload.concurrency == overload.settings.usual_concurrency
+
+
+def test_an_answer_that_was_alone_says_nothing_about_load() -> None:
+    clock = Clock()
+    overload = busy(clock)
+    overload.at_work = 1
+    answer(overload, clock, 250, count=50)
+    assert overload.factor == 1.0
+
+
+def test_an_overloaded_service_counts_however_fast_its_refusal_came() -> None:
+    clock = Clock()
+    overload = busy(clock)
+    before = overload.concurrency
+    for _ in range(20):
+        overload.answered(0.01, overloaded=True)
+    assert overload.factor < 0.5
+    assert overload.concurrency < before
+
+
+def test_a_ranker_that_is_gone_gets_fewer_candidates_and_refuses_nobody() -> None:
+    clock = Clock()
+    overload = busy(clock)
+    before = overload.concurrency
+    for _ in range(20):
+        overload.answered(0.02, ranker_late=True)
+    assert overload.factor < 0.5
+    assert overload.concurrency >= before
+
+
+def test_a_quiet_hour_does_not_teach_that_any_number_does_well() -> None:
+    clock = Clock()
+    overload = busy(clock)
+    overload.at_work = 2
+    answer(overload, clock, 5, count=1000)
+    assert overload.concurrency == overload.settings.usual_concurrency
+
+
+def test_a_busy_one_whose_answers_are_in_time_lets_more_in_up_to_the_bound() -> None:
+    clock = Clock()
+    overload = Overload(most=32, clock=clock)
+    for _ in range(1000):
+        overload.at_work = overload.concurrency
+        answer(overload, clock, 5)
+    assert overload.concurrency == 32
+
+
+def test_a_bound_below_the_usual_number_binds() -> None:
+    overload = Overload(most=3)
+    assert overload.concurrency == 3
+    overload.at_work = 3
+    assert not overload.admits()
+
+
+def test_other_settings_are_taken_up_and_requests_at_work_stay_counted() -> None:
+    clock = Clock()
+    overload = busy(clock)
+    answer(overload, clock, 250, count=200)
+    overload.adjust(OverloadSettings(least_factor=1.0))
+    answer(overload, clock, 250, count=200)
+    assert overload.candidates(500) == 500
+    assert overload.at_work == 8
+
+
+def test_refusing_before_doing_less_is_no_setting() -> None:
+    with pytest.raises(ValidationError, match="refuse_ms: expected at least target_ms"):
+        OverloadSettings(target_ms=100, refuse_ms=50)
+    with pytest.raises(ValidationError, match="usual_concurrency: expected at least least_concurrency"):
+        OverloadSettings(least_concurrency=20, usual_concurrency=10)
