@@ -23,7 +23,7 @@ from model_server.refusal import Refused
 from model_server.rest import Rest
 from model_server.rest_server import open_rest
 from model_server.saved_model import SavedModel
-from model_server.tensorflow_import import tensorflow
+from model_server.tensorflow_library import tensorflow
 from model_server.versions import Loading
 from model_server.warm_up import warm_up
 from model_server.watcher import watch

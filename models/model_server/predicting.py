@@ -36,12 +36,7 @@ def _inputs(signature: SignatureDef, sent: Mapping[str, TensorProto]) -> dict[st
             f"input tensor alias not found in signature: {min(extra)}. Inputs expected to be in the set {_set(signature.inputs)}."
         )
     tensors = {**{name: signature.defaults[name] for name in signature.defaults}, **sent}
-    arrays = {name: _array(name, tensor) for name, tensor in tensors.items()}
-    for index, name in enumerate(sorted(arrays)):
-        wanted, came = signature.inputs[name].dtype, tensors[name].dtype
-        if wanted != came:
-            raise invalid(f"Expects arg[{index}] to be {type_name(wanted)} but {type_name(came)} is provided")
-    return arrays
+    return {name: _array(name, tensor) for name, tensor in tensors.items()}
 
 
 def _array(name: str, tensor: TensorProto) -> Array:

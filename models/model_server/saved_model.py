@@ -1,21 +1,32 @@
-"""One SavedModel, loaded as TF Serving loads it: a session over the serving graph, fed and fetched by tensor names.
+"""One SavedModel, read by TensorFlow's own C++ loader into a session that is fed and fetched by tensor names, as in TF Serving.
 
-Not through `tf.saved_model.load`: that rebuilds Python objects, so a model could work here and fail in TF Serving, which
-sees only the graph; and a session gives its memory back when it is closed, and takes the request's deadline.
+Not through `tf.saved_model.load`: that rebuilds Python objects, so a model could work here and fail in TF Serving, which sees
+only the graph; and a session gives its memory back when it is closed, and takes the request's deadline.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from inference_graph.clients.tf_serving_protocol.codec import Array
 from inference_graph.clients.tf_serving_protocol.model_pb2 import Code, SignatureDef
-from model_server.refusal import Refused, invalid
-from model_server.tensorflow_import import tensorflow
+from model_server.refusal import Refused
+from model_server.session_pb2 import ConfigProto, MetaGraphDef, RunOptions
+from model_server.tensorflow_library import Output, Pointer, message, status, tensorflow
+from model_server.tensors import new_tensor, read_tensor
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One signature with the outputs that were asked for: what is fed, in which order, and what is fetched."""
+
+    inputs: tuple[str, ...]
+    feeds: Any
+    fetches: Any
 
 
 class SavedModel:
@@ -23,55 +34,78 @@ class SavedModel:
 
     def __init__(self, folder: Path, tags: Sequence[str], intra_op: int, inter_op: int) -> None:
         """Raises Refused with TensorFlow's reason where the folder holds no usable SavedModel."""
-        tf = tensorflow()
-        self._graph = tf.Graph()
-        settings = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=intra_op, inter_op_parallelism_threads=inter_op)
-        with self._graph.as_default():
-            self._session = tf.compat.v1.Session(graph=self._graph, config=settings)
-            try:
-                meta_graph = tf.compat.v1.saved_model.load(self._session, list(tags), str(folder))
-            except Exception as error:
-                self._session.close()
-                raise _refusal(error) from error
-        self.signatures: Mapping[str, SignatureDef] = {
-            name: SignatureDef.FromString(signature.SerializeToString()) for name, signature in meta_graph.signature_def.items()
-        }
-        self._calls: dict[tuple[str, tuple[str, ...]], Callable[..., list[Any]]] = {}
+        self._graph = tensorflow().new_graph()
+        try:
+            self._session, described = _load(self._graph, folder, tags, ConfigProto(
+                intra_op_parallelism_threads=intra_op, inter_op_parallelism_threads=inter_op
+            ))
+        except Refused:
+            tensorflow().delete_graph(self._graph)
+            raise
+        self.signatures: Mapping[str, SignatureDef] = dict(described.signature_def)
+        self._calls: dict[tuple[str, tuple[str, ...]], _Call] = {}
 
     def run(self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str], timeout: float | None) -> dict[str, Array]:
-        """`inputs` are exactly the signature's, of its types; `timeout` in seconds. Raises Refused with what TensorFlow said."""
-        names = tuple(outputs)
-        values = [inputs[name] for name in sorted(inputs)]
-        options = None if timeout is None else tensorflow().compat.v1.RunOptions(timeout_in_ms=max(1, int(timeout * 1000)))
+        """`inputs` are exactly the signature's; `timeout` in seconds. Raises Refused with what TensorFlow said."""
+        library, names = tensorflow(), tuple(outputs)
+        call = self._calls.get((signature, names)) or self._prepare(signature, names)
+        fed, fetched = (Pointer * len(call.inputs))(), (Pointer * len(names))()
         try:
-            call = self._calls.get((signature, names)) or self._prepare(signature, names)
-            results = call(*values, options=options)
-        except Exception as error:
-            raise _refusal(error) from error
-        return {name: _as_array(result) for name, result in zip(names, results, strict=True)}
+            for index, name in enumerate(call.inputs):
+                fed[index] = new_tensor(inputs[name])
+            with message(_options(timeout)) as options, status() as outcome:
+                library.session_run(
+                    *(self._session, options, call.feeds, fed, len(fed), call.fetches, fetched, len(fetched)), None, 0, None, outcome
+                )
+            return {name: read_tensor(tensor) for name, tensor in zip(names, fetched, strict=True)}
+        finally:
+            for tensor in (*fed, *fetched):
+                if tensor:
+                    library.delete_tensor(tensor)
 
     def close(self) -> None:
-        self._session.close()
+        library = tensorflow()
+        with status() as outcome:
+            library.close_session(self._session, outcome)
+        with status() as outcome:
+            library.delete_session(self._session, outcome)
+        library.delete_graph(self._graph)
         self._calls.clear()
 
-    def _prepare(self, signature: str, outputs: tuple[str, ...]) -> Callable[..., list[Any]]:
+    def _prepare(self, signature: str, outputs: tuple[str, ...]) -> _Call:
         described = self.signatures[signature]
-        fetches = [self._graph.get_tensor_by_name(described.outputs[name].name) for name in outputs]
-        feeds = [self._graph.get_tensor_by_name(described.inputs[name].name) for name in sorted(described.inputs)]
-        call: Callable[..., list[Any]] = self._session.make_callable(fetches, feeds, accept_options=True)
+        inputs = tuple(sorted(described.inputs))
+        feeds = [self._output(described.inputs[name].name) for name in inputs]
+        fetches = [self._output(described.outputs[name].name) for name in outputs]
+        call = _Call(inputs, (Output * len(feeds))(*feeds), (Output * len(fetches))(*fetches))
         self._calls[signature, outputs] = call
         return call
 
+    def _output(self, tensor: str) -> Output:
+        name, _, index = tensor.partition(":")
+        operation = tensorflow().graph_operation_by_name(self._graph, name.encode())
+        if not operation:
+            raise Refused(Code.NOT_FOUND, f"the signature names the tensor {tensor}, which the graph does not have")
+        return Output(operation, int(index or 0))
 
-def _as_array(result: Any) -> Array:
-    return np.array(result, object) if isinstance(result, bytes) else np.asarray(result)
+
+def _load(graph: int, folder: Path, tags: Sequence[str], config: ConfigProto) -> tuple[int, MetaGraphDef]:
+    library = tensorflow()
+    options, described, serialized = library.new_session_options(), library.new_buffer(), config.SerializeToString()
+    try:
+        with status() as outcome:
+            library.set_config(options, serialized, len(serialized), outcome)
+        names = (ctypes.c_char_p * len(tags))(*(tag.encode() for tag in tags))
+        with status() as outcome:
+            session = library.load_session_from_saved_model(
+                options, None, str(folder).encode(), names, len(names), graph, described, outcome
+            )
+        content = described.contents
+        return session, MetaGraphDef.FromString(ctypes.string_at(content.data, content.length))
+    finally:
+        library.delete_buffer(described)
+        library.delete_session_options(options)
 
 
-def _refusal(error: Exception) -> Refused:
-    """TensorFlow's error with its code; what is none of TensorFlow's is a wrong shape, which its Python checks first."""
-    code = getattr(error, "error_code", None)
-    if code is not None:
-        return Refused(code, str(getattr(error, "message", error)))
-    if isinstance(error, ValueError | TypeError):
-        return invalid(str(error))
-    return Refused(Code.INTERNAL, f"{type(error).__name__}: {error}")
+def _options(timeout: float | None) -> bytes:
+    return RunOptions(timeout_in_ms=0 if timeout is None else max(1, int(timeout * 1000))).SerializeToString()

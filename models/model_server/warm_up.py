@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from inference_graph.clients.tf_serving_protocol.model_pb2 import Code
 from inference_graph.clients.tf_serving_protocol.predict_pb2 import PredictionLog, PredictRequest
 from model_server.refusal import Refused, invalid
-from model_server.tensorflow_import import tensorflow
+from model_server.tf_record import read_records
 
 REQUESTS = Path("assets.extra") / "tf_serving_warmup_requests"
 _MOST_RECORDS = 1000
@@ -22,7 +22,7 @@ def warm_up(version_folder: Path, predict: Callable[[PredictRequest], object], i
     if not path.exists():
         return 0
     replayed = 0
-    for record in _records(path):
+    for record in read_records(path):
         try:
             log = PredictionLog.FromString(record)
         except DecodeError as error:
@@ -35,13 +35,3 @@ def warm_up(version_folder: Path, predict: Callable[[PredictRequest], object], i
         if replayed > _MOST_RECORDS:
             raise invalid(f"Number of warmup records exceeds the maximum ({_MOST_RECORDS}) at {path}")
     return replayed
-
-
-def _records(path: Path) -> Iterator[bytes]:
-    """TFRecords; TensorFlow's reader checks both checksums of each."""
-    tf = tensorflow()
-    try:
-        for record in tf.data.TFRecordDataset(str(path)):
-            yield record.numpy()
-    except tf.errors.OpError as error:
-        raise Refused(error.error_code, f"{path}: {error.message}") from error

@@ -56,7 +56,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         module = tf.Module()
         vector = tf.TensorSpec((None,), tf.float32, name="x")
         module.add = tf.function(lambda x, by=version: {"y": x + by, "z": -x}, input_signature=[vector])
-        tf.saved_model.save(module, str(folder / str(version)), signatures={"serving_default": module.add})
+        module.weigh = tf.function(lambda x: {"y": x * tf.constant([1.0, 2.0, 3.0])}, input_signature=[vector])
+        signatures = {"serving_default": module.add, "weigh": module.weigh}
+        tf.saved_model.save(module, str(folder / str(version)), signatures=signatures)
     return folder
 
 
@@ -114,10 +116,10 @@ def test_only_the_outputs_that_are_asked_for_are_computed_and_unknown_ones_named
         answering.predict(request, None)
 
 
-def test_a_wrong_shape_is_an_invalid_argument(answering: Answering) -> None:
-    bad = encode(np.zeros((2, 2), np.float32))
-    with pytest.raises(Refused, match="INVALID_ARGUMENT"):
-        answering.predict(PredictRequest(model_spec=ModelSpec(name="m"), inputs={"x": bad}), None)
+def test_a_shape_that_the_graph_cannot_compute_with_is_refused_in_tensorflows_words(answering: Answering) -> None:
+    bad = encode(np.zeros(2, np.float32))
+    with pytest.raises(Refused, match=r"INVALID_ARGUMENT: Incompatible shapes: \[3\] vs\. \[2\]"):
+        answering.predict(PredictRequest(model_spec=ModelSpec(name="m", signature_name="weigh"), inputs={"x": bad}), None)
 
 
 def test_metadata_must_be_asked_for_by_its_one_name(answering: Answering) -> None:
@@ -179,7 +181,7 @@ def test_rest_over_http_keeps_the_connection_reads_gzip_and_counts(answering: An
         assert client.post("/v1/models/m:predict", content=body).json() == expected
         assert client.post("/v1/models/m:predict", content=gzip.compress(body), headers={"content-encoding": "gzip"}).json() == expected
         assert client.post("/v1/models/m:predict", content=b"x", headers={"content-encoding": "gzip"}).status_code == 400
-        assert client.post("/v1/models/m/versions/1:predict", json={"inputs": 2.0}).status_code == 400
+        assert client.post("/v1/models/m/versions/1:predict", json={"signature_name": "weigh", "inputs": [2.0, 2.0]}).status_code == 400
         assert client.post("/v1/models/m:classify", json={}).status_code == 501
         assert client.get("/v1/models/m/labels/none/metadata").json() == {"error": "Unrecognized servable version label: none"}
         described = client.get("/v1/models/m/metadata").json()

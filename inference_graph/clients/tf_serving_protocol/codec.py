@@ -75,14 +75,20 @@ def kind_of(number: int) -> Kind:
     return _BY_NUMBER[number]
 
 
+def kind_of_array(array: Array) -> Kind:
+    """Raises InvalidTensor for a dtype that no TensorProto has."""
+    kind = STRING if array.dtype.kind in "SUO" else _BY_NAME.get(array.dtype.name)
+    if kind is None:
+        raise InvalidTensor(f"an array of dtype {array.dtype}; expected one of {', '.join(sorted(_BY_NAME))}")
+    return kind
+
+
 def encode(array: Array, raw: bool = True) -> TensorProto:
     """The array as a message; numbers as `tensor_content` where `raw`, else value by value as TF Serving replies."""
     shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in array.shape])
-    if array.dtype.kind in "SUO":
+    kind = kind_of_array(array)
+    if kind is STRING:
         return TensorProto(dtype=DataType.DT_STRING, tensor_shape=shape, string_val=_texts(array))
-    kind = _BY_NAME.get(array.dtype.name)
-    if kind is None:
-        raise InvalidTensor(f"an array of dtype {array.dtype}; expected one of {', '.join(sorted(_BY_NAME))}")
     tensor = TensorProto(dtype=kind.number, tensor_shape=shape)
     if raw and kind.raw:
         tensor.tensor_content = array.astype(kind.dtype, copy=False).tobytes()
