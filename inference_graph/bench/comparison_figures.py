@@ -1,0 +1,53 @@
+"""The figures of the comparison, with how far chance moves its ratios."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from inference_graph.bench.figures import interval, ratio_of_medians
+
+
+@dataclass
+class Measured:
+    """Milliseconds of each round; `cpu` of the process that answered."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ComparisonFigures:
+    """Milliseconds are medians, CPU is the mean a request; `noise` holds 95 % intervals of the ratios."""
+
+    ours_p50_ms: float
+    floor_p50_ms: float
+    empty_p50_ms: float
+    naive_p50_ms: float
+    ratio_to_floor: float
+    overhead_to_empty: float
+    naive_to_ours: float
+    naive_cpu_to_ours: float
+    controller_cpu_ms: float
+    noise: dict[str, tuple[float, float]]
+
+    @classmethod
+    def of(cls, rounds: dict[str, Measured]) -> ComparisonFigures:
+        wall = {name: np.array(measured.wall) for name, measured in rounds.items()}
+        p50 = {f"{name}_p50_ms": round(float(np.median(times)), 3) for name, times in wall.items()}
+        cpu = {name: float(np.mean(measured.cpu)) for name, measured in rounds.items() if measured.cpu}
+        noise = {
+            "ratio_to_floor": interval(wall["ours"], wall["floor"], of="ratio"),
+            "overhead_to_empty": interval(wall["ours"], wall["floor"], wall["empty"], of="overhead"),
+            "naive_to_ours": interval(wall["naive"], wall["ours"], of="ratio"),
+        }
+        return cls(
+            **p50,
+            ratio_to_floor=round(ratio_of_medians(wall["ours"], wall["floor"]), 3),
+            overhead_to_empty=round((p50["ours_p50_ms"] - p50["floor_p50_ms"]) / p50["empty_p50_ms"], 3),
+            naive_to_ours=round(ratio_of_medians(wall["naive"], wall["ours"]), 3),
+            naive_cpu_to_ours=round(cpu["naive"] / cpu["ours"], 3),
+            controller_cpu_ms=round(cpu["ours"], 3),
+            noise={name: (round(low, 3), round(high, 3)) for name, (low, high) in noise.items()},
+        )
