@@ -1,6 +1,6 @@
 # Needs nothing but make and Python 3.11 with its venv module; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check-old-tensorflow lock clean clean-data
+.PHONY: help run test test-faults lint check-old-tensorflow lock clean clean-data
 .SUFFIXES:
 
 PORT ?= 8080
@@ -31,6 +31,7 @@ help:
 	@echo '  PORT=8080               port of the HTTP interface'
 	@echo '  REDIS_URL=redis://...   use this Redis (with vector search) instead of the embedded one'
 	@echo 'make test                 set up and run every check and test'
+	@echo 'make test-faults         every fault of every service, as a table (CELLS=redis,killed  JSON=FILE  MARKDOWN=FILE)'
 	@echo 'make lint                 ruff, import contracts, mypy'
 	@echo 'make check-old-tensorflow run the exported models in TensorFlow 2.18, in an environment of its own'
 	@echo 'make lock                 resolve the dependencies of pyproject.toml anew'
@@ -42,6 +43,11 @@ run: $(READY)
 
 test: lint
 	$(BIN)/python -m pytest
+
+# In a home of its own: what is killed here is nobody's.
+test-faults: $(READY)
+	INFERENCE_GRAPH_HOME=$${INFERENCE_GRAPH_HOME:-.run/faults} PYTHONPATH=tests/faults $(BIN)/python -m fault_matrix \
+	  $(if $(CELLS),--cells '$(CELLS)') $(if $(JSON),--json '$(JSON)') $(if $(MARKDOWN),--markdown '$(MARKDOWN)')
 
 lint: $(READY)
 	$(BIN)/ruff check .

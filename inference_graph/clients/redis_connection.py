@@ -37,15 +37,19 @@ def open_redis(url: str, timeout: float = 0.5, connections: int = 64) -> redis.a
 
 @contextmanager
 def redis_errors(doing: str) -> Iterator[None]:
-    """Raises what Redis raised as one of ours; `doing` says what was attempted."""
+    """Raises what Redis raised as one of ours; `doing` says what was attempted.
+
+    Wrap nothing but calls and the reading of their replies: a reply of another type than the command's meets redis-py's
+    readers and ours as any of the errors named last.
+    """
     try:
         yield
     except exceptions.RedisError as error:
         raise _kind(error)(f"Redis, {doing}: {error}") from error
     except OSError as error:
         raise DependencyUnavailable(f"Redis, {doing}: {error}") from error
-    except ValueError as error:
-        raise DependencyBadResponse(f"Redis, {doing}: {error}") from error
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        raise DependencyBadResponse(f"Redis, {doing}: {error!r}") from error
 
 
 def _kind(error: exceptions.RedisError) -> type[DependencyError]:

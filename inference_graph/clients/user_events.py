@@ -155,7 +155,7 @@ class UserEvents:
                 # Never a number that comes again: a counter would, after the keys were lost.
                 pipeline.set(self._keys.blocked_version, uuid.uuid4().hex)
                 replies = await pipeline.execute()
-        return int(replies[0])
+            return int(replies[0])
 
     async def fsync_policy(self) -> str | None:
         """The server's `appendfsync`, `off` without an append-only file; None where it does not say (managed services)."""

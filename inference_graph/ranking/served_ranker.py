@@ -34,9 +34,9 @@ class ServedRanker:
         inputs = ranking_inputs(await self.model.signature(), query, candidates, self.sources)
         prediction = await self.model.predict(inputs, self.timeout)
         scores = prediction.outputs.get("scores")
-        if scores is None or scores.shape != (1, len(candidates)):
-            came = "no scores" if scores is None else f"scores of shape {scores.shape}"
-            raise DependencyBadResponse(f"the ranking model answered {came}, expected shape (1, {len(candidates)})")
+        if scores is None or scores.shape != (1, len(candidates)) or scores.dtype.kind != "f":
+            came = "no scores" if scores is None else f"scores {scores.dtype} of shape {scores.shape}"
+            raise DependencyBadResponse(f"the ranking model answered {came}, expected floats of shape (1, {len(candidates)})")
         if not np.isfinite(scores).any():
             raise DependencyBadResponse("the ranking model answered no finite score")
         return Scored(scores[0].astype(np.float32, copy=False), prediction.version)

@@ -33,9 +33,9 @@ class TwoTower:
     async def fetch(self, query: Query) -> Proposal:
         inputs = user_inputs(await self.model.signature(), query)
         prediction = await self.model.predict(inputs, self.timeout)
-        try:
-            item_ids = prediction.outputs["item_ids"][0, : self.limit]
-        except (KeyError, IndexError) as error:
-            raise DependencyBadResponse("the retrieval model's answer has no item_ids [1, k]") from error
-        rows = query.catalogue.rows_of(item_ids)
+        item_ids = prediction.outputs.get("item_ids")
+        if item_ids is None or item_ids.ndim != 2 or len(item_ids) != 1 or item_ids.dtype.kind not in "OS":
+            came = "none" if item_ids is None else f"{item_ids.dtype} of shape {item_ids.shape}"
+            raise DependencyBadResponse(f"the retrieval model answered item_ids: {came}, expected strings of shape (1, k)")
+        rows = query.catalogue.rows_of(item_ids[0, : self.limit])
         return Proposal(rows[rows >= 0], prediction.version)
