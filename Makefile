@@ -1,6 +1,6 @@
 # Needs nothing but make and Python 3.11 with its venv module; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults lint check-old-tensorflow lock clean clean-data
+.PHONY: help run test test-faults test-worlds lint check-old-tensorflow lock clean clean-data
 .SUFFIXES:
 
 PORT ?= 8080
@@ -32,6 +32,7 @@ help:
 	@echo '  REDIS_URL=redis://...   use this Redis (with vector search) instead of the embedded one'
 	@echo 'make test                 set up and run every check and test'
 	@echo 'make test-faults         every fault of every service, as a table (CELLS=redis,killed  JSON=FILE  MARKDOWN=FILE)'
+	@echo 'make test-worlds          the share of the best possible score, on three planted worlds (WORLDS="1 2 3")'
 	@echo 'make lint                 ruff, import contracts, mypy'
 	@echo 'make check-old-tensorflow run the exported models in TensorFlow 2.18, in an environment of its own'
 	@echo 'make lock                 resolve the dependencies of pyproject.toml anew'
@@ -48,6 +49,12 @@ test: lint
 test-faults: $(READY)
 	INFERENCE_GRAPH_HOME=$${INFERENCE_GRAPH_HOME:-.run/faults} PYTHONPATH=tests/faults $(BIN)/python -m fault_matrix \
 	  $(if $(CELLS),--cells '$(CELLS)') $(if $(JSON),--json '$(JSON)') $(if $(MARKDOWN),--markdown '$(MARKDOWN)')
+
+WORLDS ?= 1 2 3
+test-worlds: $(READY)
+	@for seed in $(WORLDS); do \
+	  echo "world $$seed" && WORLD_SEED=$$seed $(BIN)/python -m pytest tests/system/test_planted_truth.py || exit 1; \
+	done
 
 lint: $(READY)
 	$(BIN)/ruff check .

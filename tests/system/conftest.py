@@ -1,4 +1,7 @@
-"""The whole product once for all tests of this folder: a planted world, prepared, trained and served by `inference-graph up`."""
+"""The whole product once for all tests of this folder: a planted world, prepared, trained and served by `inference-graph up`.
+
+WORLD_SEED chooses the world.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +110,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     root = tmp_path_factory.mktemp("system")
     home, world, data = root / "run", root / "world", root / "data"
     environment = {**os.environ, "INFERENCE_GRAPH_HOME": str(home)}
-    subprocess.run([COMMAND, "data", "synthesize", str(world)], env=environment, check=True, capture_output=True)
+    seed = os.environ.get("WORLD_SEED", "1")
+    subprocess.run([COMMAND, "data", "synthesize", str(world), "--seed", seed], env=environment, check=True, capture_output=True)
     from rec_models.synthetic import hold_out_last
 
     hold_out_last(world, data)
