@@ -15,7 +15,7 @@ from inference_graph.steps import digest, is_done, mark_done
 from inference_graph.workspace import Workspace
 
 STAMP = "up"
-ENVIRONMENT = ("OFFLINE_STORE", "SNAPSHOT_STORE", "FEATURE_REGISTRY", "FEATURE_PROJECT", "REDIS_PREFIX")
+ENVIRONMENT = ("OFFLINE_STORE", "FEATURE_REPO", "SNAPSHOT_STORE", "FEATURE_REGISTRY", "FEATURE_PROJECT", "REDIS_PREFIX")
 OLD_DATA_DAYS = 7
 
 
@@ -52,12 +52,12 @@ def write_graph(workspace: Workspace) -> None:
 
 def _inputs(workspace: Workspace, data: Path | None, redis_url: str | None) -> dict[str, str]:
     code = [folder for package in ("rec_models", "inference_graph") if (folder := _package(package)) is not None]
-    configs = [folder.parent / "configs" for folder in code]
+    definitions = [place for folder in code for place in (folder.parent / "configs", folder.parents[1] / "feature_repo")]
     stamps = sorted(path for path in (workspace.root / "steps").glob("*.json") if path.stem not in (STAMP, "graph"))
     settings = sorted(key for key in os.environ if key in ENVIRONMENT or key.startswith("EMBEDDING"))
     return {
         "data": _listing(data) if data else "",
-        "code": digest(*(_listing(folder) for folder in (*code, *configs))),
+        "code": digest(*(_listing(folder) for folder in (*code, *definitions))),
         "steps": digest(*stamps),
         "settings": digest(*(f"{key}={os.environ[key]}" for key in settings)),
         "redis": digest(redis_url or ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -42,8 +43,9 @@ def train(quick: Quick = False, keep: Keep = False, yes: Yes = False, as_json: A
         _say(as_json, versions, {}, {}, fresh=False)
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    started, console, seconds = time.monotonic(), Console(stderr=True), dict[str, float]()
-    with _progress(console) as progress, _timed(seconds, "libraries"):
+    started, seconds = time.monotonic(), dict[str, float]()
+    console = Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"))
+    with _progress(console) as progress, _timed(seconds, "libraries"), _without_native_messages():
         progress.add_task("libraries", total=None)
         import tensorflow
 
@@ -77,6 +79,19 @@ def _phase(progress: Progress, seconds: dict[str, float], name: str) -> Iterator
     with _timed(seconds, name):
         yield lambda share: progress.advance(task, share)
     progress.remove_task(task)
+
+
+@contextmanager
+def _without_native_messages() -> Iterator[None]:
+    """TensorFlow 2.21 tells of its build on standard error while it loads, whatever TF_CPP_MIN_LOG_LEVEL says."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 @contextmanager
