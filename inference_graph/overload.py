@@ -9,11 +9,14 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_CREDIT_STEPS = 2.5
-"""Late answers in a row that change nothing yet: one garbage collection is no overload."""
+_CREDIT_STEPS = 6
+"""Late answers in a row that change nothing yet: what a garbage collection or a chance meeting delays is no overload."""
 
-_CONCURRENCY_STEP = 0.02
-"""Of the logarithm of the concurrency: 2 % more with an answer in time, at 90 percent 16 % less with a late one."""
+_QUIET_SECONDS = 0.5
+"""Time heals only after this long without a late answer."""
+
+_CONCURRENCY_STEP = 0.01
+"""Of the logarithm of the concurrency: 1 % more with an answer in time, at 90 percent 9 % less with a late one."""
 
 
 class OverloadSettings(BaseModel):
@@ -21,8 +24,8 @@ class OverloadSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    target_ms: float = Field(60.0, gt=0, le=30_000, description="a later answer is late: when too many are, fewer candidates are ranked")
-    refuse_ms: float = Field(80.0, gt=0, le=30_000, description="when too many answers are later than this, fewer are at work at once")
+    target_ms: float = Field(65.0, gt=0, le=30_000, description="a later answer is late: when too many are, fewer candidates are ranked")
+    refuse_ms: float = Field(75.0, gt=0, le=30_000, description="when too many answers are later than this, fewer are at work at once")
     percentile: float = Field(90.0, ge=50, le=99, description="share of the answers that is to be in time, in percent")
     step: float = Field(0.01, gt=0, le=0.1, description="what one answer in time adds to the factor; a late one takes step * p / (100 - p)")
     least_factor: float = Field(0.2, gt=0, le=1, description="least share of the candidates that is ranked; 1 turns the factor off")
@@ -43,24 +46,28 @@ class MovingTarget:
     """A value that comes to rest where `percentile` percent of the answers are in time.
 
     Up by `step` with an answer in time, down by step * p / (100 - p) with a late one, as the quality factor of Twitter's
-    Product Mixer; up with time too, towards `rest` by `per_second`, so that it recovers when there is little traffic.
+    Product Mixer; up with time too, towards `rest` by `per_second` once no answer was late for a moment, so that it recovers
+    when there is little traffic.
     """
 
     def __init__(self, *, least: float, rest: float, most: float, step: float, percentile: float, per_second: float) -> None:
         self.least, self.rest, self.most, self.per_second = least, rest, most, per_second
         self.up, self.down = step, step * percentile / (100 - percentile)
         self._value = rest
-        self._at: float | None = None
+        self._healed = -math.inf
 
     def value(self, now: float) -> float:
         """At a time in seconds on any monotonic clock."""
-        if self._at is not None and self._value < self.rest:
-            self._value = min(self.rest, self._value + self.per_second * max(0.0, now - self._at))
-        self._at = now
+        if now > self._healed:
+            if self._value < self.rest:
+                self._value = min(self.rest, self._value + self.per_second * (now - self._healed))
+            self._healed = now
         return self._value
 
     def answered(self, late: bool, now: float) -> None:
         value = self.value(now) + (-self.down if late else self.up)
+        if late:
+            self._healed = now + _QUIET_SECONDS
         self._value = min(self.most, max(self.least, value))
 
 
@@ -106,6 +113,10 @@ class Overload:
         """Requests for answers that may be at work at once."""
         return round(math.exp(self._concurrency.value(self._clock())))
 
+    @property
+    def _does_less(self) -> bool:
+        return self.factor < 1.0 or self._settings.least_factor == 1.0
+
     def candidates(self, limit: int) -> int:
         """How many of `limit` candidates are ranked now; at least one."""
         return math.ceil(limit * self.factor - 1e-9)
@@ -127,7 +138,8 @@ class Overload:
             return
         now, latency_ms = self._clock(), 0.0 if seconds is None else seconds * 1000
         self._factor.answered(overloaded or ranker_late or latency_ms > self._settings.target_ms, now)
-        late = overloaded or latency_ms > self._settings.refuse_ms
+        # Nobody is refused as long as everything is done for the others.
+        late = self._does_less and (overloaded or latency_ms > self._settings.refuse_ms)
         if late or 2 * self.at_work >= self.concurrency:
             # Without the second condition a quiet hour would teach that any number does well.
             self._concurrency.answered(late, now)

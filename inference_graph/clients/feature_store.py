@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import prometheus_client  # noqa: F401  # Feast's import would switch it to files that several processes share
 import redis.asyncio
 from numpy.typing import NDArray
 
 from inference_graph.clients.feast_address import feast_connection_string
+from inference_graph.clients.feast_import import import_of_feast
 from inference_graph.clients.redis_connection import open_redis, redis_errors
 from inference_graph.errors import DependencyBadResponse, InvalidConfiguration
 from inference_graph.features import USER_FEATURES
 
-_MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
-_before = os.environ.get(_MULTIPROCESS)
-
-from feast import FeatureStore, RepoConfig  # noqa: E402
-from feast.errors import FeastError  # noqa: E402
-from feast.infra.key_encoding_utils import serialize_entity_key  # noqa: E402
-from feast.infra.online_stores.redis import RedisOnlineStore  # noqa: E402
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey  # noqa: E402
-from feast.protos.feast.types.Value_pb2 import Value  # noqa: E402
-
-if _before is None:
-    os.environ.pop(_MULTIPROCESS, None)
+with import_of_feast():
+    from feast import FeatureStore, RepoConfig
+    from feast.errors import FeastError
+    from feast.infra.key_encoding_utils import serialize_entity_key
+    from feast.infra.online_stores.redis import RedisOnlineStore
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
 
 USER_SERVICE = "user_features_v1"
 

@@ -76,8 +76,9 @@ def test_time_alone_brings_the_value_back() -> None:
     for _ in range(50):
         moving.answered(True, 0.0)
     assert moving.value(0.0) == 0.2
-    assert moving.value(1.0) == pytest.approx(0.6)
-    assert moving.value(2.0) == pytest.approx(1.0)
+    assert moving.value(0.5) == 0.2
+    assert moving.value(1.5) == pytest.approx(0.6)
+    assert moving.value(2.5) == pytest.approx(1.0)
     assert moving.value(100.0) == 1.0
 
 
@@ -92,12 +93,23 @@ def test_late_answers_first_lower_the_candidates_and_then_the_concurrency() -> N
     assert overload.concurrency == overload.settings.least_concurrency
 
 
-def test_one_slow_answer_among_good_ones_changes_nothing() -> None:
+@given(st.lists(st.floats(0, 500), max_size=300))
+def test_fewer_are_let_in_only_where_less_is_done_already(latencies: list[float]) -> None:
+    clock = Clock()
+    overload = busy(clock)
+    for latency in latencies:
+        before = overload.concurrency
+        answer(overload, clock, latency)
+        assert overload.concurrency >= before or overload.factor < 1.0
+
+
+def test_a_few_slow_answers_among_good_ones_change_nothing() -> None:
     clock = Clock()
     overload = busy(clock)
     answer(overload, clock, 30, count=50)
-    answer(overload, clock, 200, count=2)
+    answer(overload, clock, 200, count=4)
     assert overload.candidates(500) == 500
+    overload.at_work = overload.settings.least_concurrency
     assert overload.admits()
 
 
