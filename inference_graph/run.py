@@ -60,16 +60,18 @@ class Run:
         """The call's value, or `default` when it fails or takes too long; a required step raises DependencyUnavailable."""
         reason: str
         started = time.perf_counter()
+        limit = asyncio.timeout(min(step.timeout, self.deadline.remaining()))
         with self.timed(step.role, step.name):
             try:
-                async with asyncio.timeout(min(step.timeout, self.deadline.remaining())):
+                async with limit:
                     value = await call()
                 step.pulse.last = time.perf_counter()
                 return value
             except TimeoutError:
                 reason = "timeout"
             except DependencyError as error:
-                reason = error.reason
+                # A client that is cancelled by the limit may call it an error of its own.
+                reason = DependencyTimeout.reason if limit.expired() else error.reason
             except Exception:
                 if self.strict:
                     raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -210,6 +211,31 @@ async def test_retries_stop_while_the_server_fails_every_call(server: FakeServer
         with pytest.raises(DependencyUnavailable):
             await model.predict(INPUTS, 1.0)
     assert len(server.asked) <= 36
+
+
+async def test_a_server_that_is_overloaded_is_not_asked_again(server: FakeServer, model: ServedModel) -> None:
+    server.behaviours[methods.PREDICT] = fails(grpc.StatusCode.RESOURCE_EXHAUSTED)
+    for _ in range(5):
+        with pytest.raises(DependencyOverloaded):
+            await model.predict(INPUTS, 1.0)
+    assert len(server.asked) == 5
+
+
+@pytest.mark.parametrize("every", [2, 5, 20])
+async def test_a_server_that_fails_some_calls_is_asked_little_more_than_once(server: FakeServer, model: ServedModel, every: int) -> None:
+    good, bad, calls = answers(response(y=encode(np.zeros(1, np.float32)))), fails(grpc.StatusCode.UNAVAILABLE), 200
+
+    async def now_and_then(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        return await (bad if len(server.asked) % every == 0 else good)(request, context)
+
+    server.behaviours[methods.PREDICT] = now_and_then
+    answered = 0
+    for _ in range(calls):
+        with contextlib.suppress(DependencyUnavailable):
+            await model.predict(INPUTS, 1.0)
+            answered += 1
+    assert calls < len(server.asked) <= 1.1 * calls + 5
+    assert answered >= calls * (1 - 1 / every) - 1
 
 
 async def test_cancellation_passes_through(server: FakeServer, model: ServedModel) -> None:

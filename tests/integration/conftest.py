@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+from transformer_process import Transformer
+
+from inference_graph.graph import default_graph
 
 
 def _free_port() -> int:
@@ -72,3 +77,20 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def transformer(tmp_path: Path, redis_server: Any, free_port: Callable[[], int]) -> Iterator[Transformer]:
+    (tmp_path / "graph.yaml").write_text(default_graph("ratings", {"mode": "ever"}, "wall"))
+    transformer = Transformer(tmp_path, redis_server, free_port())
+    yield transformer
+    if transformer.process is not None:
+        transformer.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def running(transformer: Transformer) -> Transformer:
+    transformer.publish(30)
+    transformer.start()
+    transformer.wait_ready()
+    return transformer

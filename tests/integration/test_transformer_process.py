@@ -3,123 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
+from transformer_process import PREDICT, Transformer, wait_for
 
-from inference_graph.catalogue import Attribute, write_snapshot
 from inference_graph.graph import default_graph
-from inference_graph.snapshots import SnapshotStore
-from inference_graph.testing import make_arrays
-
-ROOT = Path(__file__).parents[2]
-PREDICT, EXPLAIN = "/v1/models/recommender:predict", "/v1/models/recommender:explain"
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"{what}: not after {seconds} s"
-        time.sleep(0.05)
-
-
-@dataclass
-class Transformer:
-    folder: Path
-    redis: Any
-    port: int
-    environment: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def store(self) -> SnapshotStore:
-        return SnapshotStore(str(self.folder / "snapshots"), self.folder / "cache")
-
-    def publish(self, items: int) -> str:
-        ids = sorted(f"i{i}" for i in range(items))
-        successors = [[(row + 1) % items] for row in range(items)]
-        arrays = make_arrays(ids, categories=[[row % 3] for row in range(items)], category_count=3, next_rows=successors)
-        attributes = {"year": Attribute(np.arange(items, dtype=np.float64))}
-        parent = self.folder / "snapshots"
-        folder = write_snapshot(parent, arrays, categories=["A", "B", "C"], attributes=attributes, newest_event=1e9, created=time.time())
-        self.store.publish(folder)
-        return folder.name
-
-    def start(self, **more: str) -> None:
-        here = {
-            "GRAPH": str(self.folder / "graph.yaml"),
-            "REDIS_URL": self.redis.url,
-            "REDIS_PREFIX": "shop",
-            "RETRIEVAL_TARGET": "127.0.0.1:1",
-            "RANKING_TARGET": "127.0.0.1:2",
-            "SNAPSHOT_STORE": str(self.folder / "snapshots"),
-            "SNAPSHOT_CACHE": str(self.folder / "cache"),
-            "SNAPSHOT_POLL_SECONDS": "0.1",
-            "FEATURE_REGISTRY": str(self.folder / "none.db"),
-            "FEATURE_PROJECT": "shop",
-            "PORT": str(self.port),
-            "STARTUP_GRACE_SECONDS": "1",
-            "DRAIN_SECONDS": "0.3",
-        }
-        with (self.folder / "log").open("ab") as log:
-            command = [sys.executable, str(ROOT / "transformers/recommender/main.py"), "--model_name=recommender", "--predictor_host=x"]
-            self.process = subprocess.Popen(command, env=os.environ | here | more, stdout=log, stderr=log)
-
-    def is_ready(self) -> bool:
-        try:
-            return self.get("/v1/models/recommender").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def wait_ready(self) -> None:
-        wait_for(self.is_ready, "ready")
-
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False)
-
-    def post(self, path: str, body: Any) -> httpx.Response:
-        return httpx.post(f"http://127.0.0.1:{self.port}{path}", json=body, trust_env=False)
-
-    def explain(self, **instance: Any) -> Any:
-        return self.post(EXPLAIN, {"instances": [instance]}).json()["predictions"][0]
-
-    def log(self) -> str:
-        return (self.folder / "log").read_text()
-
-    def stop(self, how: int = signal.SIGTERM) -> int:
-        assert self.process is not None
-        self.process.send_signal(how)
-        status = self.process.wait(20)
-        self.process = None
-        return status
-
-
-@pytest.fixture
-def transformer(tmp_path: Path, redis_server: Any, free_port: Callable[[], int]) -> Iterator[Transformer]:
-    (tmp_path / "graph.yaml").write_text(default_graph("ratings", {"mode": "ever"}, "wall"))
-    transformer = Transformer(tmp_path, redis_server, free_port())
-    yield transformer
-    if transformer.process is not None:
-        transformer.stop(signal.SIGKILL)
-
-
-@pytest.fixture
-def running(transformer: Transformer) -> Transformer:
-    transformer.publish(30)
-    transformer.start()
-    transformer.wait_ready()
-    return transformer
 
 
 def test_it_waits_for_a_first_snapshot_then_serves_without_models_and_says_what_it_lacks(transformer: Transformer) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from inference_graph.errors import DependencyOverloaded, DependencyTimeout
+from inference_graph.errors import DependencyOverloaded, DependencyTimeout, DependencyUnavailable
 from inference_graph.run import Run, Step
 from inference_graph.types import Deadline
 
@@ -50,6 +50,19 @@ async def test_only_a_service_that_says_so_is_overloaded_at_once(error: Exceptio
     run = Run(Deadline.after(5))
     await run.attempt(step(), fails, "")
     assert run.overloaded == names
+
+
+async def test_a_client_that_turns_its_cancellation_into_an_error_was_too_late_all_the_same() -> None:
+    async def cancelled() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise DependencyUnavailable("CANCELLED") from None
+        raise AssertionError
+
+    run = Run(Deadline.after(5))
+    await run.attempt(step(), cancelled, "")
+    assert run.timed_out == {"two_tower"}
 
 
 async def test_waits_side_by_side_count_once() -> None:
