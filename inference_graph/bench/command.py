@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
 
 Users = Annotated[int, typer.Option(min=2, help="How many different users ask.")]
 Candidates = Annotated[int, typer.Option(min=1, max=5_000, help="How many candidates each request ranks.")]
+Bound = Annotated[float, typer.Option(min=1, max=10_000, help="Milliseconds that an answer may take.")]
 Json = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to this file.")]
 
 
@@ -58,6 +60,67 @@ def bench(
     _write(json_file, report.document())
     if not report.faultless:
         typer.echo("some answers were errors, degraded, or ranked fewer candidates than asked: see the table", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def capacity(
+    users: Users = 500,
+    candidates: Candidates = 500,
+    bound_ms: Bound = 100,
+    duration: Annotated[float, typer.Option(min=1, max=600, help="Seconds of each trial, at least.")] = 5,
+    json_file: Json = None,
+) -> None:
+    """Find the highest rate at which p99 stays under a bound and no answer is an error or degraded.
+
+    Examples:
+
+      inference-graph bench capacity
+
+      inference-graph bench capacity --bound-ms 50 --json capacity.json
+    """
+    from rich.console import Console
+
+    from inference_graph.bench.capacity import capacity_of_running
+    from inference_graph.bench.session import measure
+    from inference_graph.bench.tables import show_capacity
+
+    report = measure(users, candidates, _say, lambda session: capacity_of_running(session, bound_ms, duration))
+    show_capacity(Console(highlight=False), report)
+    _write(json_file, asdict(report))
+
+
+@app.command()
+def overload(
+    users: Users = 500,
+    candidates: Candidates = 500,
+    factor: Annotated[float, typer.Option(min=1, max=100, help="How many times the capacity is offered.")] = 5,
+    duration: Annotated[float, typer.Option(min=2, max=3_600, help="Seconds of overload.")] = 60,
+    bound_ms: Bound = 100,
+    capacity: Annotated[float | None, typer.Option(min=1, help="Requests a second; measured first where it is left out.")] = None,
+    json_file: Json = None,
+) -> None:
+    """Offer several times the capacity: what is still answered, how well, and how soon it is over.
+
+    Good answers are full ones and those that say `fewer_candidates`. Exits 1 if a request failed, an answer took longer than the
+    bound, good answers per CPU second (without the refusals') fell under 0.9 of those at capacity, or recovery took over 5 s.
+
+    Examples:
+
+      inference-graph bench overload --factor 5 --duration 60
+
+      inference-graph bench overload --capacity 60 --json overload.json
+    """
+    from rich.console import Console
+
+    from inference_graph.bench.overload import overloaded
+    from inference_graph.bench.session import measure
+    from inference_graph.bench.tables import show_overload
+
+    report = measure(users, candidates, _say, lambda session: overloaded(session, factor, duration, bound_ms, capacity))
+    show_overload(Console(highlight=False), report)
+    _write(json_file, asdict(report))
+    if report.faults:
         raise typer.Exit(1)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inference_graph.bench.figures import interval, ratio_of_medians
+from inference_graph.errors import InferenceGraphError
 
 
 @dataclass
@@ -16,10 +17,17 @@ class Measured:
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
+    def add(self, figures: tuple[float, float]) -> None:
+        self.wall.append(figures[0])
+        self.cpu.append(figures[1])
+
 
 @dataclass(frozen=True)
 class ComparisonFigures:
-    """Milliseconds are medians, CPU is the mean a request; `noise` holds 95 % intervals of the ratios."""
+    """Milliseconds are medians, CPU is the mean a request; `noise` holds 95 % intervals of the ratios.
+
+    `not_full` rounds were left out, because ours was an error or degraded in them.
+    """
 
     ours_p50_ms: float
     floor_p50_ms: float
@@ -31,12 +39,15 @@ class ComparisonFigures:
     naive_cpu_to_ours: float
     controller_cpu_ms: float
     noise: dict[str, tuple[float, float]]
+    not_full: int
 
     @classmethod
-    def of(cls, rounds: dict[str, Measured]) -> ComparisonFigures:
+    def of(cls, rounds: dict[str, Measured], not_full: int) -> ComparisonFigures:
+        if not rounds["ours"].wall:
+            raise InferenceGraphError("not one answer of the comparison was full: is the machine busy with something else?")
         wall = {name: np.array(measured.wall) for name, measured in rounds.items()}
         p50 = {f"{name}_p50_ms": round(float(np.median(times)), 3) for name, times in wall.items()}
-        cpu = {name: float(np.mean(measured.cpu)) for name, measured in rounds.items() if measured.cpu}
+        cpu = {name: float(np.mean(measured.cpu)) for name, measured in rounds.items()}
         noise = {
             "ratio_to_floor": interval(wall["ours"], wall["floor"], of="ratio"),
             "overhead_to_empty": interval(wall["ours"], wall["floor"], wall["empty"], of="overhead"),
@@ -49,5 +60,6 @@ class ComparisonFigures:
             naive_to_ours=round(ratio_of_medians(wall["naive"], wall["ours"]), 3),
             naive_cpu_to_ours=round(cpu["naive"] / cpu["ours"], 3),
             controller_cpu_ms=round(cpu["ours"], 3),
+            not_full=not_full,
             noise={name: (round(low, 3), round(high, 3)) for name, (low, high) in noise.items()},
         )

@@ -28,9 +28,14 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-def predict(model: str, user_id: str, limit: int, timestamp: float) -> bytes:
+def predict(model: str, user_id: str, limit: int, timestamp: float, verb: str = "predict") -> bytes:
     instance = {"user_id": user_id, "limit": limit, "timestamp": timestamp}
-    return post(f"/v1/models/{model}:predict", {"instances": [instance]})
+    return post(f"/v1/models/{model}:{verb}", {"instances": [instance]})
+
+
+def is_full(response: Response) -> bool:
+    """A 200 that did without nothing."""
+    return response.status == 200 and not orjson.loads(response.body)["predictions"][0]["degraded"]
 
 
 def whole_response(received: bytearray) -> Response | None:

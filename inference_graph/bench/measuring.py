@@ -28,7 +28,7 @@ class Report:
 
     @property
     def faultless(self) -> bool:
-        return all(rate.faultless for rate in self.rates)
+        return all(rate.faultless for rate in self.rates) and self.comparison.not_full == 0
 
     def document(self) -> dict[str, Any]:
         return asdict(self)

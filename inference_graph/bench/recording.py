@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 from inference_graph.bench.client import Client
 from inference_graph.bench.contestants import ours
-from inference_graph.bench.http_messages import Response
+from inference_graph.bench.http_messages import is_full
 from inference_graph.bench.recorded_calls import Call, waves
 from inference_graph.bench.recording_grpc import RecordingModel
 from inference_graph.bench.recording_redis import RecordingRedis, through
-from inference_graph.bench.session import Session
+from inference_graph.bench.session import TRIES, Session
 from inference_graph.errors import InferenceGraphError
 
 WARM_UP = 5
@@ -25,17 +25,13 @@ async def record(session: Session) -> list[list[list[Call]]]:
     async with _stand_ins(session, calls) as environment:
         program = ours(session.running, session.graph, "recorded", **environment)
         started = session.started(program)
+        # In a thread, because the stand-ins answer in this loop.
         await asyncio.to_thread(started.__enter__)
         try:
             client = Client(program.port)
             for user_id in session.users[:WARM_UP]:
                 await client.ask(session.request("recommender", user_id), SECONDS)
-            recorded = []
-            for user_id in session.users:
-                session.stopping.check()
-                calls.clear()
-                _require_full(await client.ask(session.request("recommender", user_id), SECONDS), user_id)
-                recorded.append(waves(calls))
+            recorded = [await _recorded(session, client, calls, user_id) for user_id in session.users]
             client.close()
         finally:
             await asyncio.to_thread(started.__exit__, None, None, None)
@@ -57,6 +53,11 @@ async def _stand_ins(session: Session, calls: list[Call]) -> AsyncIterator[dict[
         await redis.stop()
 
 
-def _require_full(response: Response, user_id: str) -> None:
-    if response.status != 200 or b'"degraded":[]' not in response.body:
-        raise InferenceGraphError(f"the answer for user {user_id} was not full while its calls were recorded: {response.body[:300]!r}")
+async def _recorded(session: Session, client: Client, calls: list[Call], user_id: str) -> list[list[Call]]:
+    for _ in range(TRIES):
+        session.stopping.check()
+        calls.clear()
+        response = await client.ask(session.request("recommender", user_id), SECONDS)
+        if is_full(response):
+            return waves(calls)
+    raise InferenceGraphError(f"no full answer for user {user_id} while its calls were recorded: {response.status} {response.body[:300]!r}")

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from inference_graph.bench.capacity import CapacityReport
 from inference_graph.bench.comparison_figures import ComparisonFigures
+from inference_graph.bench.overload import OverloadReport
 from inference_graph.bench.rates import RateFigures
 
 
@@ -34,6 +36,8 @@ def show_comparison(console: Console, figures: ComparisonFigures) -> None:
         table.add_row(words, f"{getattr(figures, name):.2f}", "" if low is None else f"{low:.2f} to {high:.2f}")
     console.print(table)
     console.print(f"CPU of the controller a request: {figures.controller_cpu_ms:.2f} ms\n")
+    if figures.not_full:
+        console.print(f"[yellow]{figures.not_full} rounds were left out: our answer was an error or degraded[/]")
 
 
 def show_rates(console: Console, rates: Sequence[RateFigures]) -> None:
@@ -63,6 +67,43 @@ def show_memory(console: Console, peak: Mapping[str, float], private: Mapping[st
     for name, megabytes in peak.items():
         table.add_row(name, f"{megabytes:.0f}", f"{private[name]:.0f}")
     console.print(table)
+
+
+def show_capacity(console: Console, report: CapacityReport) -> None:
+    show_machine(console, report.machine)
+    console.print(f"[bold]{report.capacity:g} requests a second[/]: p99 under {report.bound_ms:g} ms, no error, nothing degraded")
+
+
+def show_overload(console: Console, report: OverloadReport) -> None:
+    show_machine(console, report.machine)
+    table = _table(f"{report.factor:g} times the capacity of {report.capacity:g} a second", "", "at capacity", "overload")
+    for name, words in OVERLOAD_ROWS.items():
+        table.add_row(words, f"{getattr(report.at_capacity, name):g}", f"{getattr(report.overload, name):g}")
+    console.print(table)
+    console.print(f"good answers per CPU second, of those at capacity: [bold]{report.goodput_ratio:.2f}[/]")
+    console.print(f"CPU of a refusal: {report.refusal_cpu_ms:.3f} ms; normal again after {report.recovery_seconds:.1f} s")
+    for fault in report.faults:
+        console.print(f"[red]{fault}[/]")
+
+
+OVERLOAD_ROWS = {
+    "requests": "requests",
+    "full": "answered in full",
+    "fewer_candidates": "answered with fewer candidates",
+    "degraded": "answered without something else",
+    "refused": "refused (429)",
+    "errors": "failed",
+    "good_p50_ms": "p50 of good answers, ms",
+    "good_p99_ms": "p99 of good answers, ms",
+    "worst_ms": "slowest answer, ms",
+    "refused_p99_ms": "p99 of refusals, ms",
+    "late_p99_ms": "of that the generator's own delay (p99), ms",
+    "cpu_seconds": "CPU seconds of the graph",
+    "refusal_cpu_seconds": "of them for refusals",
+    "generator_cpu_seconds": "CPU seconds of the generator",
+    "cpu_left_seconds": "CPU seconds that were left for answers",
+    "good_per_cpu_second": "good answers per CPU second without refusals",
+}
 
 
 def _table(title: str, first: str, *others: str) -> Table:
