@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,10 +141,9 @@ class Pipeline:
         limit = usual if self.ranker is None else min(usual, max(query.limit, self.overload.candidates(self.candidate_limit)))
         if len(kept) > limit:
             order = np.argsort(-fuse(candidates.ranks[kept]), kind="stable")
-            for index in kept[order[limit:]]:
-                removed_by[index] = BEYOND_LIMIT
+            removed_by[kept[order[limit:]]] = BEYOND_LIMIT
             kept = np.sort(kept[order[:limit]])
-        return tuple(removed_by), kept, limit < usual
+        return tuple(removed_by.tolist()), kept, limit < usual
 
     def _fill_up(
         self, query: Query, considered: Candidates, removed_by: tuple[str, ...], kept: NDArray[np.intp]
@@ -199,14 +199,13 @@ class Pipeline:
         metrics.UNKNOWN_ITEMS.inc(int((answer.query.user.history.rows < 0).sum()))
 
 
-def _apply(filters: tuple[tuple[str, Filter], ...], query: Query, candidates: Candidates) -> tuple[list[str], NDArray[np.intp]]:
+def _apply(filters: tuple[tuple[str, Filter], ...], query: Query, candidates: Candidates) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """The name of the first filter that removed each candidate (or empty), and the indices of those that stay."""
-    removed_by = [""] * len(candidates)
+    removed_by = np.full(len(candidates), "", object)
     kept: Mask = np.ones(len(candidates), np.bool_)
     for name, component in filters:
         mask = component.keep(query, candidates)
-        for index in np.flatnonzero(kept & ~mask):
-            removed_by[index] = name
+        removed_by[kept & ~mask] = name
         kept &= mask
     return removed_by, np.flatnonzero(kept)
 

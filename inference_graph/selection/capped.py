@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from inference_graph.selection.feasibility import Cap, Places, SearchBound
-from inference_graph.types import Candidates, Query, Selection
+from inference_graph.selection.first_allowed import Rule, first_allowed
+from inference_graph.types import Candidates, Query, Rows, Selection
 
 SEARCH_BOUND = "search_bound"
 
@@ -45,6 +47,8 @@ class Capped(BaseModel):
         scores = np.where(np.isfinite(candidates.scores), candidates.scores, -np.inf).astype(np.float64)
         count = min(query.limit, len(candidates))
         order = np.lexsort((candidates.rows, -scores))
+        if not self.diversity and (first := self._first_allowed(query, candidates.rows[order], count)) is not None:
+            return Selection(order[_with_rest(first, len(order), count)])
         caps = tuple(_cap(cap, query, candidates, count) for cap in self.caps)
         window = max((min(cap.window, count) for cap in caps), default=0)
         if window == 0 and not self.diversity:
@@ -54,8 +58,13 @@ class Capped(BaseModel):
         caps = tuple(replace(cap, members=cap.members[order]) for cap in caps)
         caps, count, relaxed = self._possible(caps, len(pool), count)
         chosen, bounded = _fill(Places.empty(caps, len(pool), count), marginal, count if self.diversity else min(window, count))
-        rest = np.setdiff1d(np.arange(len(pool)), chosen)[: count - len(chosen)]
-        return Selection(order[np.concatenate([chosen, rest])], (*relaxed, *bounded))
+        return Selection(order[_with_rest(chosen, len(pool), count)], (*relaxed, *bounded))
+
+    def _first_allowed(self, query: Query, rows: Rows, count: int) -> list[int] | None:
+        """The places under caps as indices of `rows`, which are best first; None where it takes a search to fill them."""
+        offsets, ids = query.catalogue.arrays.category_offsets, query.catalogue.arrays.category_ids
+        rules = [Rule(cap.at_most, min(cap.first, count), _exempt(cap, query)) for cap in self.caps]
+        return first_allowed(rules, lambda index: set(ids[offsets[rows[index]] : offsets[rows[index] + 1]].tolist()), len(rows))
 
     def _possible(self, caps: tuple[Cap, ...], candidates: int, count: int) -> tuple[tuple[Cap, ...], int, tuple[str, ...]]:
         """Caps and length that some order obeys, and the names of the caps that had to give way."""
@@ -75,12 +84,23 @@ class Capped(BaseModel):
 def _cap(cap: CategoryCap, query: Query, candidates: Candidates, count: int) -> Cap:
     """The cap over the categories that occur in the pool, without ignored ones and those that the request asks for."""
     index, category = query.catalogue.category_pairs(candidates.rows)
-    exempt = [query.catalogue.categories.index(n) for n in (*cap.ignore, *query.categories.any) if n in query.catalogue.categories]
-    counted = ~np.isin(category, exempt)
+    counted = ~np.isin(category, list(_exempt(cap, query)))
     present, column = np.unique(category[counted], return_inverse=True)
     members = np.zeros((len(candidates), len(present)), np.bool_)
     members[index[counted], column] = True
     return Cap(cap.name, members[:, members.sum(axis=0) > cap.at_most], cap.at_most, min(cap.first, count))
+
+
+def _exempt(cap: CategoryCap, query: Query) -> set[int]:
+    known = query.catalogue.categories
+    return {known.index(name) for name in (*cap.ignore, *query.categories.any) if name in known}
+
+
+def _with_rest(first: Sequence[int] | NDArray[np.intp], candidates: int, count: int) -> NDArray[np.intp]:
+    """Those, and then the next best up to `count`."""
+    others = np.ones(candidates, np.bool_)
+    others[first] = False
+    return np.concatenate([np.asarray(first, np.intp), np.flatnonzero(others)[: count - len(first)]])
 
 
 def _fillable(caps: tuple[Cap, ...], candidates: int, count: int) -> bool:
