@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from inference_graph.clients.tf_serving_protocol import methods
@@ -38,9 +37,7 @@ class Answering:
         if not request.HasField("model_spec"):
             raise invalid("Missing ModelSpec")
         with self.models.use(request.model_spec) as (model, number):
-            started = time.perf_counter()
-            outputs = predict(model, request, timeout)
-            self.metrics.ran(request.model_spec.name, time.perf_counter() - started)
+            outputs = predict(model, request, timeout, self.metrics)
         spec = ModelSpec(name=request.model_spec.name, signature_name=request.model_spec.signature_name or methods.DEFAULT_SIGNATURE)
         spec.version.value = number
         return outputs, spec

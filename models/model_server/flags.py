@@ -13,7 +13,6 @@ class InvalidFlag(ValueError):
     """A known flag with a value that it cannot have."""
 
 
-
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -27,7 +26,7 @@ class Flags:
     port: int = field(default=8500, metadata={"help": "port of the gRPC API; 0 turns it off"})
     rest_api_port: int = field(default=0, metadata={"help": "port of the REST API; 0 turns it off"})
     rest_api_num_threads: int = field(default=0, metadata={"help": "threads of the REST API; 0: four a core"})
-    rest_api_timeout_in_ms: int = field(default=30000, metadata={"help": "time for a REST predict"})
+    rest_api_timeout_in_ms: int = field(default=30000, metadata={"help": "time for a REST predict; 0: no end"})
     grpc_max_threads: int = field(default=0, metadata={"help": "gRPC calls at once, as many more may wait; 0: four a core"})
     grpc_channel_arguments: str = field(default="", metadata={"help": "name=value,... for the gRPC server"})
     model_name: str = field(default="default", metadata={"help": "name of the one model"})
@@ -39,6 +38,11 @@ class Flags:
     load_retry_interval_micros: int = field(default=60_000_000, metadata={"help": "time between these"})
     enable_model_warmup: bool = field(default=True, metadata={"help": "replay assets.extra/tf_serving_warmup_requests of a new version"})
     num_request_iterations_for_warmup: int = field(default=1, metadata={"help": "how often each of its requests is run"})
+    enable_batching: bool = field(default=False, metadata={"help": "put calls that wait for the same model into one run"})
+    batching_parameters_file: str = field(default="", metadata={"help": "BatchingParameters as text, instead of TF Serving's defaults"})
+    enable_per_model_batching_parameters: bool = field(
+        default=False, metadata={"help": "batch only models with a batching_params.pbtxt in their version, as that says"}
+    )
     enable_grpc_healthcheck_service: bool = field(default=False, metadata={"help": "offer grpc.health.v1.Health"})
     enable_serialization_as_tensor_content: bool = field(default=False, metadata={"help": "reply with raw tensor_content"})
     allow_version_labels_for_unavailable_models: bool = field(default=False, metadata={"help": "labels may name versions not loaded"})
@@ -51,6 +55,11 @@ class Flags:
     @property
     def grpc_threads(self) -> int:
         return self.grpc_max_threads or 4 * _cores()
+
+    @property
+    def rest_timeout(self) -> float | None:
+        """In seconds."""
+        return self.rest_api_timeout_in_ms / 1000 if self.rest_api_timeout_in_ms > 0 else None
 
     @property
     def rest_threads(self) -> int:

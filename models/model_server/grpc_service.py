@@ -11,13 +11,14 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from inference_graph.clients.tf_serving_protocol import methods
-from inference_graph.clients.tf_serving_protocol.codec import encode
+from inference_graph.clients.tf_serving_protocol.codec import InvalidTensor, encode
 from inference_graph.clients.tf_serving_protocol.model_pb2 import (
     Code,
     GetModelMetadataRequest,
     GetModelStatusRequest,
     HealthCheckRequest,
     HealthCheckResponse,
+    Metric,
     ReloadConfigRequest,
     ReloadConfigResponse,
     StatusProto,
@@ -75,7 +76,7 @@ class Service:
         except Refused as refusal:
             self._answering.metrics.refused(name, refusal.status)
             raise
-        self._answering.metrics.answered(name, "GRPC", time.perf_counter() - started)
+        self._answering.metrics.answered(name, "Predict", "GRPC", time.perf_counter() - started)
         return response
 
     def metadata(self, request: GetModelMetadataRequest, context: grpc.ServicerContext) -> Message:
@@ -89,8 +90,11 @@ class Service:
             raise invalid(
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently supported"
             )
+        metrics = self._answering.metrics
+        before = {name: metrics.value(name) for name in request.metric_names}
         self._answering.models.configure(checked(request.config.model_config_list))
-        return ReloadConfigResponse(status=StatusProto(error_code=Code.OK))
+        grown = [Metric(name=name, int64_value_increase=metrics.value(name) - value) for name, value in before.items()]
+        return ReloadConfigResponse(status=StatusProto(error_code=Code.OK), metric=grown)
 
     def health(self, request: HealthCheckRequest, context: grpc.ServicerContext) -> Message:
         if request.service not in ("", "ModelService", "PredictionService"):
@@ -122,6 +126,8 @@ def _rpc(kind: type[Request], answer: Answer[Request]) -> grpc.RpcMethodHandler[
             context.abort(grpc.StatusCode.INTERNAL, f"Unable to parse request: not a {kind.DESCRIPTOR.name}")
         except Refused as refusal:
             context.abort(_CODES[refusal.code], refusal.short())
+        except InvalidTensor as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, invalid(str(error)).short())
 
     return grpc.unary_unary_rpc_method_handler(behaviour)
 

@@ -113,7 +113,7 @@ def _leaf(value: Json, dtype: int) -> Any:
     if not fits:
         kind = str(value) if isinstance(value, bool) else _TYPES[type(value)]
         raise invalid(f"JSON Value: {echo(value)} Type: {kind} is not of expected type: {type_name(dtype)}")
-    return value.encode("utf-8", "surrogatepass") if dtype == DataType.DT_STRING else value
+    return value.encode("utf-8", "surrogateescape") if dtype == DataType.DT_STRING else value
 
 
 def _decoded(value: dict[str, Json]) -> bytes:

@@ -9,23 +9,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 
 from model_server.answering import Answering
+from model_server.batching_parameters import configured_batching
 from model_server.configuration import configured_models, metrics_path
 from model_server.flags import Flags, InvalidFlag, read_flags, usage
 from model_server.grpc_service import open_grpc
+from model_server.loading import loader
 from model_server.metrics import Metrics
 from model_server.models import Models
-from model_server.predicting import predict
 from model_server.refusal import Refused
 from model_server.rest import Rest
 from model_server.rest_server import open_rest
-from model_server.saved_model import SavedModel
 from model_server.tensorflow_library import tensorflow
 from model_server.versions import Loading
-from model_server.warm_up import warm_up
 from model_server.watcher import watch
 
 logger = logging.getLogger("model_server")
@@ -91,43 +89,25 @@ def _serve(flags: Flags, stop: _Stop) -> None:
 
 
 def _start(flags: Flags, stop: _Stop) -> None:
-    configs, page = configured_models(flags), metrics_path(flags)
+    configs, page, metrics = configured_models(flags), metrics_path(flags), Metrics()
+    load = loader(flags, configured_batching(flags), metrics)
     tensorflow()
-    loading = Loading(_loader(flags), flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6)
+    loading = Loading(load, flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6)
     models = Models(loading, flags.allow_version_labels_for_unavailable_models)
     models.configure(configs)
     while models.waiting():
         # As TF Serving: a model without a version yet is waited for, with the ports closed.
         time.sleep(max(0.1, flags.file_system_poll_wait_seconds))
         models.configure(configs)
-    answering = Answering(models, Metrics())
+    answering = Answering(models, metrics)
     if flags.port:
         server = open_grpc(answering, flags)
         stop.closing.append(lambda: server.stop(_GRACE_SECONDS).wait())
     if flags.rest_api_port:
-        open_rest(Rest(answering, flags.rest_api_timeout_in_ms / 1000, page), flags)
+        open_rest(Rest(answering, flags.rest_timeout, page), flags)
     watch(models, flags)
     names = ", ".join(config.name for config in configs)
     logger.info("ready: models %s on %s, gRPC port %d, REST port %d (0: off)", names, flags.host, flags.port, flags.rest_api_port)
-
-
-def _loader(flags: Flags) -> Callable[[str, int, Path], SavedModel]:
-    both = flags.tensorflow_session_parallelism
-    intra = flags.tensorflow_intra_op_parallelism or both
-    inter = flags.tensorflow_inter_op_parallelism or both
-
-    def load(name: str, number: int, folder: Path) -> SavedModel:
-        model = SavedModel(folder, flags.saved_model_tags.split(","), intra, inter)
-        if not flags.enable_model_warmup:
-            return model
-        try:
-            warm_up(folder, lambda request: predict(model, request, None), max(1, flags.num_request_iterations_for_warmup))
-        except Refused:
-            model.close()
-            raise
-        return model
-
-    return load
 
 
 if __name__ == "__main__":

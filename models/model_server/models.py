@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from inference_graph.clients.tf_serving_protocol.model_pb2 import Code, ModelConfig
 from inference_graph.clients.tf_serving_protocol.predict_pb2 import ModelSpec
 from model_server.refusal import Refused, invalid
-from model_server.saved_model import SavedModel
+from model_server.saved_model import Model
 from model_server.versions import Loading, ModelVersions, Version
 
 
@@ -24,7 +24,7 @@ class Models:
         self._labels: dict[str, dict[str, int]] = {}
 
     @contextmanager
-    def use(self, spec: ModelSpec) -> Iterator[tuple[SavedModel, int]]:
+    def use(self, spec: ModelSpec) -> Iterator[tuple[Model, int]]:
         """The model and the number of the version that a request asks for; raises Refused with TF Serving's text."""
         if not spec.name:
             raise invalid("ModelSpec has no name specified.")
@@ -53,8 +53,7 @@ class Models:
     def configure(self, configs: Sequence[ModelConfig]) -> None:
         """Serves exactly these models; raises Refused where a new one does not load or a label names nothing."""
         with self._turn:
-            if not self._labels_before_versions:
-                self._check_labels(configs)
+            self._check_labels(configs)
             old, new = self._models, {config.name: self._with(config) for config in configs}
             for model in new.values():
                 model.refresh()
@@ -94,10 +93,12 @@ class Models:
         return known
 
     def _check_labels(self, configs: Sequence[ModelConfig]) -> None:
+        """Where labels may come before versions, only a new label may: one that is in use moves to what can be used."""
         for config in configs:
-            model = self._models.get(config.name)
-            for number in config.version_labels.values():
-                if model is None or number not in model.serving():
+            model, known = self._models.get(config.name), self._labels.get(config.name, {})
+            for label, number in config.version_labels.items():
+                free = self._labels_before_versions and known.get(label, number) == number
+                if not free and (model is None or number not in model.serving()):
                     raise Refused(
                         Code.FAILED_PRECONDITION,
                         f"Request to assign label to version {number} of model {config.name}, "

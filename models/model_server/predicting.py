@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 
 from inference_graph.clients.tf_serving_protocol.codec import Array, InvalidTensor, decode
@@ -9,18 +10,22 @@ from inference_graph.clients.tf_serving_protocol.methods import DEFAULT_SIGNATUR
 from inference_graph.clients.tf_serving_protocol.model_pb2 import Code, SignatureDef
 from inference_graph.clients.tf_serving_protocol.predict_pb2 import PredictRequest
 from inference_graph.clients.tf_serving_protocol.tensor_pb2 import DataType, TensorProto
+from model_server.metrics import Metrics
 from model_server.refusal import Refused, invalid
-from model_server.saved_model import SavedModel
+from model_server.saved_model import Model
 
 
-def predict(model: SavedModel, request: PredictRequest, timeout: float | None) -> dict[str, Array]:
+def predict(model: Model, request: PredictRequest, timeout: float | None, metrics: Metrics) -> dict[str, Array]:
     """The outputs that the request asks for, by name; raises Refused."""
     name = request.model_spec.signature_name or DEFAULT_SIGNATURE
     signature = model.signatures.get(name)
     if signature is None:
         raise Refused(Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
-    inputs = _inputs(signature, request.inputs)
-    return model.run(name, inputs, _outputs(signature, request.output_filter), timeout)
+    inputs, outputs = _inputs(signature, request.inputs), _outputs(signature, request.output_filter)
+    started = time.perf_counter()
+    answer = model.run(name, inputs, outputs, timeout)
+    metrics.ran(request.model_spec.name, time.perf_counter() - started)
+    return answer
 
 
 def _inputs(signature: SignatureDef, sent: Mapping[str, TensorProto]) -> dict[str, Array]:
@@ -54,7 +59,7 @@ def _outputs(signature: SignatureDef, wanted: Sequence[str]) -> list[str]:
             )
         if name in wanted[:index]:
             raise invalid(f"duplicate output tensor alias: {name}")
-    return list(wanted) or sorted(signature.outputs)
+    return sorted(wanted or signature.outputs)
 
 
 def type_name(number: int) -> str:

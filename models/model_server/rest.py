@@ -53,7 +53,7 @@ class Reply:
 @dataclass(frozen=True)
 class Rest:
     answering: Answering
-    predict_timeout: float
+    predict_timeout: float | None
     metrics_path: str | None
 
     def answer(self, method: str, path: str, body: bytes) -> Reply:
@@ -64,33 +64,33 @@ class Rest:
             return Reply(404, b"", "text/plain")
         if method == "OPTIONS":
             return Reply(200, b"")
+        started, (model, api) = time.perf_counter(), _asked(method, path)
         try:
-            return Reply(200, self._dispatch(method, path, body))
+            reply = Reply(200, self._dispatch(method, path, body))
         except Refused as refusal:
+            self.answering.metrics.refused(model, refusal.status)
             return Reply(_HTTP.get(refusal.code, 500), json.dumps({"error": refusal.text}, indent=4).encode())
+        self.answering.metrics.answered(model, api, "REST", time.perf_counter() - started)
+        return reply
 
     def _dispatch(self, method: str, path: str, body: bytes) -> bytes:
         if method == "POST" and (match := _PREDICT.fullmatch(path)) and match[4] in ("predict", "classify", "regress"):
             spec = _spec(match)
             if match[4] != "predict":
                 raise Refused(Code.UNIMPLEMENTED, f"{match[4]} is not implemented by this server; use predict")
-            return self._counted(spec, body)
+            try:
+                return self._predict(spec, body)
+            # Python's parser takes what RapidJSON does not: half a surrogate pair, and integers beyond any float.
+            except UnicodeEncodeError as error:
+                raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
+            except OverflowError as error:
+                raise invalid("JSON Parse error: Number too big to be stored in double.") from error
         if method == "GET" and (match := _ABOUT.fullmatch(path)):
             spec = _spec(match)
             if not spec.name:
                 raise invalid("Missing model name in request.")
             return self._metadata(spec) if match[4] == "metadata" else self._status(spec)
         raise invalid(f"Malformed request: {method} {path}")
-
-    def _counted(self, spec: ModelSpec, body: bytes) -> bytes:
-        started = time.perf_counter()
-        try:
-            reply = self._predict(spec, body)
-        except Refused as refusal:
-            self.answering.metrics.refused(spec.name, refusal.status)
-            raise
-        self.answering.metrics.answered(spec.name, "REST", time.perf_counter() - started)
-        return reply
 
     def _predict(self, spec: ModelSpec, body: bytes) -> bytes:
         document = read_json(body)
@@ -115,6 +115,14 @@ class Rest:
         answered.version.value = number
         described = _document(SignatureDefMap(signature_def=signatures))
         return _dump({"model_spec": _document(answered), "metadata": {SIGNATURE_FIELD: described}})
+
+
+def _asked(method: str, path: str) -> tuple[str, str]:
+    """The model and the API as TF Serving counts them: it counts every request, and names the API only of a POST."""
+    if method == "POST" and (match := _PREDICT.fullmatch(path)):
+        return unquote(match[1]), match[4]
+    match = _ABOUT.fullmatch(path) if method == "GET" else None
+    return (unquote(match[1] or "") if match else ""), ""
 
 
 def _spec(match: re.Match[str]) -> ModelSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 import socket
 import threading
 import zlib
@@ -15,6 +16,8 @@ import uvicorn
 
 from model_server.flags import Flags
 from model_server.rest import Reply, Rest
+
+logger = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -61,7 +64,11 @@ class _Application:
                 body = gzip.decompress(body)
             except (OSError, EOFError, zlib.error):
                 return Reply(400, b'{"error": "the body says gzip and is not"}')
-        return self._rest.answer(scope["method"], scope["raw_path"].decode("latin-1"), body)
+        try:
+            return self._rest.answer(scope["method"], scope["raw_path"].decode("latin-1"), body)
+        except Exception:
+            logger.exception("failed to answer %s %s", scope["method"], scope["path"])
+            return Reply(500, b'{"error": "the server failed to answer, its log says why"}')
 
 
 async def _body(receive: Receive) -> bytes | None:

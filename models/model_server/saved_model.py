@@ -10,14 +10,25 @@ import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from inference_graph.clients.tf_serving_protocol.codec import Array
+from inference_graph.clients.tf_serving_protocol.codec import Array, InvalidTensor
 from inference_graph.clients.tf_serving_protocol.model_pb2 import Code, SignatureDef
-from model_server.refusal import Refused
+from model_server.message_fields import only_field
+from model_server.refusal import Refused, invalid
 from model_server.session_pb2 import ConfigProto, MetaGraphDef, RunOptions
 from model_server.tensorflow_library import Output, Pointer, message, status, tensorflow
 from model_server.tensors import new_tensor, read_tensor
+
+
+class Model(Protocol):
+    """What answers calls: a SavedModel, or one whose calls run in batches."""
+
+    signatures: Mapping[str, SignatureDef]
+
+    def run(self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str], timeout: float | None) -> dict[str, Array]: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -35,10 +46,9 @@ class SavedModel:
     def __init__(self, folder: Path, tags: Sequence[str], intra_op: int, inter_op: int) -> None:
         """Raises Refused with TensorFlow's reason where the folder holds no usable SavedModel."""
         self._graph = tensorflow().new_graph()
+        config = ConfigProto(intra_op_parallelism_threads=intra_op, inter_op_parallelism_threads=inter_op)
         try:
-            self._session, described = _load(self._graph, folder, tags, ConfigProto(
-                intra_op_parallelism_threads=intra_op, inter_op_parallelism_threads=inter_op
-            ))
+            self._session, described = _load(self._graph, folder, tags, config)
         except Refused:
             tensorflow().delete_graph(self._graph)
             raise
@@ -58,6 +68,8 @@ class SavedModel:
                     *(self._session, options, call.feeds, fed, len(fed), call.fetches, fetched, len(fetched)), None, 0, None, outcome
                 )
             return {name: read_tensor(tensor) for name, tensor in zip(names, fetched, strict=True)}
+        except InvalidTensor as error:
+            raise invalid(str(error)) from error
         finally:
             for tensor in (*fed, *fetched):
                 if tensor:
@@ -100,8 +112,8 @@ def _load(graph: int, folder: Path, tags: Sequence[str], config: ConfigProto) ->
             session = library.load_session_from_saved_model(
                 options, None, str(folder).encode(), names, len(names), graph, described, outcome
             )
-        content = described.contents
-        return session, MetaGraphDef.FromString(ctypes.string_at(content.data, content.length))
+        content = (ctypes.c_ubyte * described.contents.length).from_address(described.contents.data)
+        return session, MetaGraphDef.FromString(only_field(MetaGraphDef.SIGNATURE_DEF_FIELD_NUMBER, memoryview(content).cast("B")))
     finally:
         library.delete_buffer(described)
         library.delete_session_options(options)

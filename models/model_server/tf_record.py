@@ -17,6 +17,7 @@ from model_server.refusal import Refused
 _POLYNOMIAL = 0x82F63B78
 _BLOCK = 1024
 _MASK = 0xA282EAD8
+_ADVICE = ". Please verify your warmup data is in TFRecord format."
 
 
 def read_records(path: Path) -> Iterator[bytes]:
@@ -47,10 +48,10 @@ def crc32c(data: bytes) -> int:
 def _checked(data: bytes, size: int, file: BinaryIO, at: int) -> bytes:
     checksum = file.read(4)
     if len(data) < size or len(checksum) < 4:
-        raise Refused(Code.DATA_LOSS, f"truncated record at {at}")
+        raise Refused(Code.DATA_LOSS, f"truncated record at {at}{_ADVICE}")
     crc = crc32c(data)
     if struct.unpack("<I", checksum)[0] != ((crc >> 15 | crc << 17) + _MASK) & 0xFFFFFFFF:
-        raise Refused(Code.DATA_LOSS, f"corrupted record at {at}")
+        raise Refused(Code.DATA_LOSS, f"corrupted record at {at}{_ADVICE}")
     return data
 
 

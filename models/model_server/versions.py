@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference_graph.clients.tf_serving_protocol.model_pb2 import ModelConfig, ModelVersionStatus
+from inference_graph.clients.tf_serving_protocol.model_pb2 import Code, ModelConfig, ModelVersionStatus
 from model_server.refusal import Refused
-from model_server.saved_model import SavedModel
+from model_server.saved_model import Model
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Version:
     number: int
     folder: Path
     state: State = ModelVersionStatus.START
-    model: SavedModel | None = None
+    model: Model | None = None
     refusal: Refused | None = None
     users: int = 0
     attempts: int = 0
@@ -39,7 +39,7 @@ class Version:
 class Loading:
     """How a version folder becomes a model that is warm, and what happens when it does not."""
 
-    load: Callable[[str, int, Path], SavedModel]
+    load: Callable[[str, int, Path], Model]
     retries: int
     retry_seconds: float
 
@@ -55,7 +55,7 @@ class ModelVersions:
         self._complaint = ""
 
     @contextmanager
-    def use(self, number: int | None) -> Iterator[tuple[SavedModel, int] | None]:
+    def use(self, number: int | None) -> Iterator[tuple[Model, int] | None]:
         """The version (None: the newest that serves), which stays loaded inside the block; None where it does not serve."""
         with self._lock:
             serving = [v for v in self._versions.values() if v.serves() and number in (None, v.number)]
@@ -138,23 +138,32 @@ class ModelVersions:
 
     def _load(self, version: Version) -> None:
         started = time.monotonic()
-        try:
-            model = self._loading.load(self.config.name, version.number, version.folder)
-        except Refused as refusal:
-            first = version.attempts == 0
-            with self._lock:
-                version.state, version.refusal = ModelVersionStatus.END, refusal
+        loaded = self._loaded(version)
+        with self._lock:
+            if isinstance(loaded, Refused):
+                first = version.attempts == 0
+                version.state, version.refusal = ModelVersionStatus.END, loaded
                 version.attempts += 1
                 version.retry_at = time.monotonic() + self._loading.retry_seconds
-            if first:
-                text = " ".join(str(refusal).split())
-                logger.error("refused version %d of model %s in %s: %s", version.number, self.config.name, version.folder, text[:500])
-            return
-        with self._lock:
-            version.model, version.refusal, version.attempts = model, None, 0
-            version.state = ModelVersionStatus.AVAILABLE
-        took = time.monotonic() - started
-        logger.info("serving version %d of model %s, loaded and warmed up in %.1f s", version.number, self.config.name, took)
+            else:
+                version.model, version.refusal, version.attempts = loaded, None, 0
+                version.state = ModelVersionStatus.AVAILABLE
+        name, took = self.config.name, time.monotonic() - started
+        if not isinstance(loaded, Refused):
+            logger.info("serving version %d of model %s, loaded and warmed up in %.1f s", version.number, name, took)
+        elif first:
+            text = " ".join(str(loaded).split())
+            logger.error("refused version %d of model %s in %s: %s", version.number, name, version.folder, text[:500])
+
+    def _loaded(self, version: Version) -> Model | Refused:
+        try:
+            return self._loading.load(self.config.name, version.number, version.folder)
+        except Refused as refusal:
+            return refusal
+        except Exception as error:
+            # A version that stayed LOADING would never be tried again.
+            logger.exception("failed to load version %d of model %s", version.number, self.config.name)
+            return Refused(Code.INTERNAL, f"{type(error).__name__}: {error}")
 
     def _retire(self, version: Version) -> None:
         with self._lock:

@@ -20,10 +20,10 @@ def watch(models: Models, flags: Flags) -> None:
     if flags.file_system_poll_wait_seconds > 0:
         _every(flags.file_system_poll_wait_seconds, models.refresh, "look for versions")
     if flags.model_config_file and flags.model_config_file_poll_wait_seconds > 0:
-        _every(flags.model_config_file_poll_wait_seconds, _ConfigurationFile(models, flags).read, "read the configuration")
+        _every(flags.model_config_file_poll_wait_seconds, ConfigurationFile(models, flags).read, "read the configuration")
 
 
-class _ConfigurationFile:
+class ConfigurationFile:
     """Read again and again; a broken one leaves the models as they are and is complained about once."""
 
     def __init__(self, models: Models, flags: Flags) -> None:

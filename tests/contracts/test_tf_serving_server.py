@@ -5,10 +5,9 @@ from __future__ import annotations
 import gzip
 import importlib
 import json
-import os
+import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,17 @@ from inference_graph.clients.tf_serving_protocol.model_pb2 import (
     ModelConfig,
     ReloadConfigRequest,
 )
-from inference_graph.clients.tf_serving_protocol.predict_pb2 import ModelSpec, PredictRequest, PredictResponse
+from inference_graph.clients.tf_serving_protocol.predict_pb2 import ModelSpec, PredictionLog, PredictLog, PredictRequest, PredictResponse
 from model_server.answering import Answering
-from model_server.configuration import configured_models, metrics_path
-from model_server.flags import Flags, InvalidFlag, read_flags
+from model_server.batching_parameters import configured_batching
+from model_server.flags import Flags
 from model_server.grpc_service import open_grpc
-from model_server.json_syntax import read_json
+from model_server.loading import loader
 from model_server.metrics import Metrics
 from model_server.models import Models
+from model_server.predicting import predict as model_answer
 from model_server.refusal import Refused
-from model_server.rest import Rest
+from model_server.rest import Reply, Rest
 from model_server.rest_server import open_rest
 from model_server.saved_model import SavedModel
 from model_server.versions import Loading
@@ -57,7 +57,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vector = tf.TensorSpec((None,), tf.float32, name="x")
         module.add = tf.function(lambda x, by=version: {"y": x + by, "z": -x}, input_signature=[vector])
         module.weigh = tf.function(lambda x: {"y": x * tf.constant([1.0, 2.0, 3.0])}, input_signature=[vector])
-        signatures = {"serving_default": module.add, "weigh": module.weigh}
+        module.text = tf.function(lambda x: {"bytes": tf.strings.length(x)}, input_signature=[tf.TensorSpec((None,), tf.string, name="x")])
+        signatures = {"serving_default": module.add, "weigh": module.weigh, "text": module.text}
         tf.saved_model.save(module, str(folder / str(version)), signatures=signatures)
     return folder
 
@@ -100,14 +101,6 @@ def test_the_newest_version_answers_unless_one_is_named(answering: Answering) ->
     assert predict(answering, version={"value": 1}) == ({"y": [3.0], "z": [-2.0]}, 1)
 
 
-def test_a_label_names_a_version_once_that_version_serves(base: Path, models: Models, answering: Answering) -> None:
-    models.configure([config(base, labels={"stable": 1})])
-    assert predict(answering, version_label="stable")[1] == 1
-    with pytest.raises(Refused, match="label to version 7 of model m, which is not currently available for inference"):
-        models.configure([config(base, labels={"stable": 7})])
-    assert predict(answering, version_label="stable")[1] == 1
-
-
 def test_only_the_outputs_that_are_asked_for_are_computed_and_unknown_ones_named(answering: Answering) -> None:
     request = PredictRequest(model_spec=ModelSpec(name="m"), inputs={"x": X}, output_filter=["z"])
     assert list(answering.predict(request, None)[0]) == ["z"]
@@ -134,7 +127,8 @@ def test_what_grpc_cannot_read_or_does_not_know_has_its_code(channel: grpc.Chann
         return channel.unary_unary(path, None, None).future(body, timeout=5).code()
 
     assert code(methods.PREDICT, b"\xff\xff") == grpc.StatusCode.INTERNAL
-    assert code("/tensorflow.serving.PredictionService/Classify", b"") == grpc.StatusCode.UNIMPLEMENTED
+    for method in ("Prediction/Classify", "Prediction/Regress", "Prediction/MultiInference", "Session/SessionRun"):
+        assert code(f"/tensorflow.serving.{method.replace('/', 'Service/')}", b"") == grpc.StatusCode.UNIMPLEMENTED
     nope = PredictRequest(model_spec=ModelSpec(name="m", signature_name="n" * 5000), inputs={"x": X})
     with pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary(methods.PREDICT, None, None)(nope.SerializeToString(), timeout=5)
@@ -182,7 +176,7 @@ def test_rest_over_http_keeps_the_connection_reads_gzip_and_counts(answering: An
         assert client.post("/v1/models/m:predict", content=gzip.compress(body), headers={"content-encoding": "gzip"}).json() == expected
         assert client.post("/v1/models/m:predict", content=b"x", headers={"content-encoding": "gzip"}).status_code == 400
         assert client.post("/v1/models/m/versions/1:predict", json={"signature_name": "weigh", "inputs": [2.0, 2.0]}).status_code == 400
-        assert client.post("/v1/models/m:classify", json={}).status_code == 501
+        assert [client.post(f"/v1/models/m:{method}", json={}).status_code for method in ("classify", "regress")] == [501, 501]
         assert client.get("/v1/models/m/labels/none/metadata").json() == {"error": "Unrecognized servable version label: none"}
         described = client.get("/v1/models/m/metadata").json()
         assert described["model_spec"] == {"name": "m", "signature_name": "", "version": "2"}
@@ -191,60 +185,57 @@ def test_rest_over_http_keeps_the_connection_reads_gzip_and_counts(answering: An
         assert client.get("/elsewhere").status_code == 404
         page = client.get("/monitoring/prometheus/metrics").text
     server.should_exit = True
-    assert ':tensorflow:serving:request_count{model_name="m",status="OK"} 2' in page
-    assert ':tensorflow:serving:request_count{model_name="m",status="INVALID_ARGUMENT"} 1' in page
+    assert ':tensorflow:serving:request_count{model_name="m",status="OK"} 3' in page
+    assert ':tensorflow:serving:request_count{model_name="m",status="INVALID_ARGUMENT"} 2' in page
+    assert ':tensorflow:serving:request_count{model_name="m",status="UNIMPLEMENTED"} 2' in page
     assert ':tensorflow:serving:request_latency_count{model_name="m",API="predict",entrypoint="REST"} 2' in page
+    assert ':tensorflow:serving:request_latency_count{model_name="m",API="",entrypoint="REST"} 1' in page
+    assert ':tensorflow:serving:runtime_latency_count{model_name="m",API="Predict",runtime="TF1"} 2' in page
 
 
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"", "The document is empty"),
-        (b'{"a" 1}', "Missing a colon after a name of object member. at offset: 5"),
-        (b'{"a": 1', "Missing a comma or '}' after an object member. at offset: 7"),
-        (b'{"a": tru}', "Invalid value. at offset: 6"),
-        (b'{"a": "b', "Missing a closing quotation mark in string. at offset: 6"),
-        (b'{"a": 1.}', "Miss fraction part in number. at offset: 8"),
-        (b"[" * 100_000, "nested too deep"),
+        (b'{"inputs": [1' + b"0" * 400 + b"]}", "Number too big to be stored in double"),
+        (b'{"inputs": ["\\ud800"], "signature_name": "text"}', "surrogate pair in string is invalid"),
+        (b'{"inputs": [1], "signature_name": "\\ud800"}', "surrogate pair in string is invalid"),
     ],
 )
-def test_broken_json_is_refused_with_the_place(body: bytes, says: str) -> None:
-    with pytest.raises(Refused, match=says.replace(".", r"\.")):
-        read_json(body)
+def test_what_only_pythons_json_takes_is_refused(answering: Answering, body: bytes, says: str) -> None:
+    reply = Rest(answering, None, None).answer("POST", "/v1/models/m:predict", body)
+    assert (reply.status, says in json.loads(reply.body)["error"]) == (400, True)
 
 
-def test_any_bytes_are_json_or_refused() -> None:
-    for length in range(200):
-        try:
-            read_json(os.urandom(length))
-        except Refused:
-            continue
+def test_bytes_that_are_no_text_pass_unchanged(answering: Answering) -> None:
+    body = b'{"signature_name": "text", "inputs": ["\xff\xc3\xa9"]}'
+    assert json.loads(Rest(answering, None, None).answer("POST", "/v1/models/m:predict", body).body) == {"outputs": [3]}
 
 
-def test_flags_are_read_as_tf_serving_reads_them() -> None:
-    flags, unknown = read_flags(["--port=1", "--model_name", "n", "--enable_model_warmup=false", "--enable_batching", "x"])
-    assert (flags.port, flags.model_name, flags.enable_model_warmup, unknown) == (1, "n", False, ("--enable_batching", "x"))
-    assert read_flags(["--enable_grpc_healthcheck_service"])[0].enable_grpc_healthcheck_service
-    for wrong in (["--port=x"], ["--enable_model_warmup=maybe"], ["--port"]):
-        with pytest.raises(InvalidFlag, match="expected"):
-            read_flags(wrong)
+def test_an_error_of_the_server_itself_is_an_answer_and_a_traceback_in_its_log(
+    answering: Answering, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Rest):
+        def answer(self, method: str, path: str, body: bytes) -> Reply:
+            raise ZeroDivisionError("a bug")
+
+    flags = Flags(rest_api_port=free_port())
+    server = open_rest(Broken(answering, None, None), flags)
+    reply = httpx.get(f"http://127.0.0.1:{flags.rest_api_port}/v1/models/m", trust_env=False)
+    server.should_exit = True
+    assert (reply.status_code, list(reply.json())) == (500, ["error"])
+    assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_configuration_file_names_models_and_a_broken_one_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "models.config"
-    flags = Flags(model_config_file=str(file), monitoring_config_file=str(tmp_path / "monitoring.config"))
-    labels = 'version_labels { key: "a" value: 1 }'
-    file.write_text(f'model_config_list {{ config {{ name: "m" base_path: "/m" model_platform: "tensorflow" {labels} }} }}')
-    assert dict(configured_models(flags)[0].version_labels) == {"a": 1}
-    (tmp_path / "monitoring.config").write_text("prometheus_config { enable: true }")
-    assert metrics_path(flags) == "/monitoring/prometheus/metrics"
-    for text, says in [
-        ("model_config_list {", "not a ModelServerConfig"),
-        ('model_config_list { config { name: "m" base_path: "m" model_platform: "tensorflow" } }', "absolute path"),
-        ('model_config_list { config { name: "m" base_path: "/m" } }', "model_platform"),
-    ]:
-        file.write_text(text)
-        with pytest.raises(Refused, match=says):
-            configured_models(flags)
-    with pytest.raises(Refused, match="cannot read"):
-        configured_models(replace(flags, model_config_file=str(tmp_path / "none")))
+def test_the_flags_of_batching_and_warm_up_reach_the_models(base: Path, tmp_path: Path) -> None:
+    folder, flags, metrics = tmp_path / "1", Flags(enable_batching=True), Metrics()
+    shutil.copytree(base / "1", folder)
+    (folder / "assets.extra").mkdir()
+    request = PredictRequest(model_spec=ModelSpec(name="m"), inputs={"x": X})
+    with importlib.import_module("tensorflow").io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as file:
+        file.write(PredictionLog(predict_log=PredictLog(request=request)).SerializeToString())
+    model = loader(flags, configured_batching(flags), metrics)("m", 1, folder)
+    assert model_answer(model, request, None, metrics)["y"].tolist() == [3.0]
+    model.close()
+    page = metrics.page()
+    assert ":tensorflow:serving:batching_session:wrapped_run_count{} 2" in page
+    assert f':tensorflow:serving:model_warmup_records_read{{model_path="{folder}",status="OK"}} 1' in page

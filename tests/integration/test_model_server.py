@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import numpy as np
 import pytest
 
@@ -131,7 +132,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[Server]:
-    made = Server(folder, "--file_system_poll_wait_seconds=0.1", "--grpc_max_threads=4")
+    made = Server(folder, "--file_system_poll_wait_seconds=0.1", "--grpc_max_threads=4", "--rest_api_timeout_in_ms=300")
     yield made.ready()
     made.stop()
 
@@ -162,6 +163,8 @@ def test_a_call_on_the_old_version_ends_before_that_version_is_dropped(folder: P
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(server.predict, request("gated", path=np.array([str(gate).encode()])))
         until(lambda: server.predict(request(**X)), "a call behind it")
+        body, url = {"signature_name": "gated", "inputs": [str(gate)]}, f"http://127.0.0.1:{server.rest_port}/v1/models/m:predict"
+        assert httpx.post(url, json=body, trust_env=False, timeout=20.0).status_code == 504
         publish(folder / "m", 2)
         until(lambda: server.states().get(1, (0, ""))[0] == UNLOADING, "version 1 to unload")
         assert server.predict(request(**X)).model_spec.version.value == 2
@@ -237,9 +240,7 @@ def test_a_start_that_cannot_succeed_says_why_and_exits(folder: Path) -> None:
     assert "version: 9" in broken.text()
     assert "--model_base_path=FOLDER or --model_config_file=FILE" in nothing.text()
     shutil.rmtree(folder / "m" / "9")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         late = Server(folder, f"--port={port}", "--some_flag_of_tf_serving=1")
         assert late.process.wait(60) == 255

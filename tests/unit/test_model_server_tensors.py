@@ -1,4 +1,4 @@
-"""Tensors of TensorFlow's C interface and TFRecord checksums, against TensorFlow's own Python package."""
+"""Tensors of TensorFlow's C interface and TFRecord checksums against TensorFlow's own Python package, and fields of messages."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ import numpy as np
 import pytest
 
 from inference_graph.clients.tf_serving_protocol.codec import InvalidTensor
+from inference_graph.clients.tf_serving_protocol.predict_pb2 import PredictionLog, PredictLog, PredictRequest
+from model_server.message_fields import only_field
+from model_server.metrics import Metrics
 from model_server.refusal import Refused
+from model_server.session_pb2 import ConfigProto
 from model_server.tensorflow_library import tensorflow
 from model_server.tensors import new_tensor, read_tensor
 from model_server.tf_record import crc32c, read_records
+from model_server.warm_up import warm_up
 
 NUMBERS = ["float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"]
 NUMBERS += ["complex64", "complex128"]
@@ -89,3 +94,38 @@ def test_a_changed_or_missing_byte_is_found_in_every_record(records: tuple[Path,
 
 def test_checksums_are_those_of_the_standard() -> None:
     assert [crc32c(b"123456789"), crc32c(bytes(32)), crc32c(b"")] == [0xE3069283, 0x8A9136AA, 0]
+
+
+def test_one_field_of_a_message_is_picked_out_and_what_is_no_message_is_refused() -> None:
+    options = ConfigProto(intra_op_parallelism_threads=300, inter_op_parallelism_threads=2).SerializeToString()
+    assert ConfigProto.FromString(only_field(5, memoryview(options))) == ConfigProto(inter_op_parallelism_threads=2)
+    kinds = b"\x0d1234" + b"\x1112345678" + b"\x2a\x02ab" + b"\x2a\x01c"
+    assert only_field(5, memoryview(kinds)) == b"\x2a\x02ab\x2a\x01c"
+    for broken in (b"\x80", b"\x2a\x09ab", b"\x0d12", b"\x2b"):
+        with pytest.raises(ValueError, match=r"expected kind|the message"):
+            only_field(5, memoryview(broken))
+
+
+def warmed(folder: Path, records: list[bytes]) -> tuple[int, Metrics]:
+    tf: Any = importlib.import_module("tensorflow")
+    (folder / "assets.extra").mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(folder / "assets.extra" / "tf_serving_warmup_requests")) as file:
+        for record in records:
+            file.write(record)
+    metrics = Metrics()
+    return warm_up(folder, lambda request: request, 1, metrics), metrics
+
+
+def test_at_most_a_thousand_requests_warm_a_version_up(tmp_path: Path) -> None:
+    record = PredictionLog(predict_log=PredictLog(request=PredictRequest(output_filter=["y"]))).SerializeToString()
+    assert warm_up(tmp_path, lambda request: request, 1, Metrics()) == 0
+    replayed, metrics = warmed(tmp_path, [record] * 1000)
+    assert replayed == 1000
+    assert f':model_warmup_records_read{{model_path="{tmp_path}",status="OK"}} 1000' in metrics.page()
+    for records, says in (
+        ([record] * 1001, r"INVALID_ARGUMENT: Number of warmup records exceeds the maximum \(1000\)"),
+        ([b"\xff"], "INVALID_ARGUMENT: Failed to parse warmup record: 0"),
+        ([record, b""], "UNIMPLEMENTED: Unsupported log_type for warmup: record 1"),
+    ):
+        with pytest.raises(Refused, match=says):
+            warmed(tmp_path, records)
