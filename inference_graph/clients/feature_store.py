@@ -40,6 +40,8 @@ def open_feature_store(registry: str, project: str, redis_url: str, timeout: flo
         provider="local",
         registry={"registry_type": "file", "path": registry, "cache_ttl_seconds": 0},
         online_store={"type": "redis", "connection_string": feast_connection_string(redis_url, timeout)},
+        # Never asked: the default's module imports dask, for a second.
+        offline_store={"type": "remote", "host": "never-asked"},
         entity_key_serialization_version=3,
     )
     store = FeatureStore(config=config)
@@ -53,8 +55,11 @@ def open_feature_store(registry: str, project: str, redis_url: str, timeout: flo
 
 
 def _use_bounded_client(store: FeatureStore, redis_url: str, timeout: float) -> None:
+    online = _online_store(store)
     # Feast's own client waits seconds between retries and has no bound on connections.
-    _online_store(store)._client_async = open_redis(redis_url, timeout)
+    online._client_async = open_redis(redis_url, timeout)
+    # Else the first read imports six other online stores, DynamoDB's among them, to see whether this one is one of them.
+    online._versioned_read_supported = True
 
 
 def _online_store(store: FeatureStore) -> RedisOnlineStore:

@@ -157,7 +157,7 @@ async def test_requests_read_neither_the_registry_nor_the_offline_store(workspac
     await store.close()
 
 
-def test_the_transformer_needs_no_duckdb_and_keeps_its_metrics_in_one_process(workspace, redis_server) -> None:  # type: ignore[no-untyped-def]
+def test_the_transformer_loads_no_other_stores_and_keeps_its_metrics_in_one_process(workspace, redis_server) -> None:  # type: ignore[no-untyped-def]
     materialize(workspace, redis_server.url)
     code = f"""
 import asyncio, os, sys
@@ -165,6 +165,7 @@ sys.modules["duckdb"] = sys.modules["ibis"] = None
 from inference_graph.clients.feature_store import UserFeatures, open_feature_store
 store = UserFeatures(open_feature_store({workspace.registry!r}, {workspace.feature_project!r}, {redis_server.url!r}))
 print((asyncio.run(store.read("u1")))[0], "PROMETHEUS_MULTIPROC_DIR" in os.environ)
+print(*sorted({{"dask", "scipy", "boto3", "aiobotocore"}} & set(sys.modules)))
 """
     environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
