@@ -82,7 +82,7 @@ class Part:
         return {name: array[self.start : self.end] for name, array in self.call.inputs.items()}
 
 
-@dataclass
+@dataclass(eq=False)
 class Batch:
     shape: _Shape
     opened: float
@@ -92,7 +92,7 @@ class Batch:
 
 
 class Queue:
-    """The batches that wait for one model, signature and set of outputs, oldest first; only the last is open. Not locked."""
+    """The batches that wait for one model, signature and set of outputs, oldest first, one open for each shape. Not locked."""
 
     def __init__(self, batching: Batching) -> None:
         self._batching = batching
@@ -103,32 +103,31 @@ class Queue:
         batching = self._batching
         if call.rows > batching.largest_call:
             raise invalid(f"Task size {call.rows} is larger than maximum input batch size {batching.largest_call}")
-        room = self._room(call)
-        if call.rows > room and not batching.splits:
-            self._refuse_if_full()
+        batch = self._open(call)
+        room = 0 if batch is None else batching.largest_batch - batch.rows
         if batching.splits:
             self._refuse_if_larger(call.rows, room)
+        elif batch is None or call.rows > room:
+            self._refuse_if_full()
         for part in call.parts(room if batching.splits else call.rows, batching.largest_batch):
             self._add(part)
 
     def due(self) -> Batch | None:
-        """The oldest batch, if it is full or has waited long enough."""
-        if self._batches and self.due_at() <= time.monotonic():
-            return self._batches.pop(0)
-        return None
+        """The oldest batch that is full or has waited long enough."""
+        now = time.monotonic()
+        found = next((batch for batch in self._batches if self._due_at(batch) <= now), None)
+        if found is not None:
+            self._batches.remove(found)
+        return found
 
     def due_at(self) -> float:
-        if not self._batches:
-            return float("inf")
-        first = self._batches[0]
-        return 0.0 if first.closed else first.opened + self._batching.wait
+        return min(map(self._due_at, self._batches), default=float("inf"))
 
-    def _room(self, call: Call) -> int:
-        """Rows that the open batch still takes. A batch of another shape is closed: the two could not be one tensor."""
-        last = self._batches[-1] if self._batches else None
-        if last is not None and last.shape != call.shape:
-            last.closed = True
-        return 0 if last is None or last.closed else self._batching.largest_batch - last.rows
+    def _due_at(self, batch: Batch) -> float:
+        return 0.0 if batch.closed else batch.opened + self._batching.wait
+
+    def _open(self, call: Call) -> Batch | None:
+        return next((batch for batch in self._batches if not batch.closed and batch.shape == call.shape), None)
 
     def _refuse_if_full(self) -> None:
         waiting, most = len(self._batches), self._batching.most_waiting
@@ -151,15 +150,16 @@ class Queue:
             )
 
     def _add(self, part: Part) -> None:
-        last = self._batches[-1] if self._batches else None
-        if last is None or last.closed or last.rows + part.rows > self._batching.largest_batch:
-            if last is not None:
-                last.closed = True
-            last = Batch(part.call.shape, time.monotonic())
-            self._batches.append(last)
-        last.parts.append(part)
-        last.rows += part.rows
-        last.closed = last.rows >= self._batching.largest_batch
+        batch = self._open(part.call)
+        if batch is not None and batch.rows + part.rows > self._batching.largest_batch:
+            batch.closed = True
+            batch = None
+        if batch is None:
+            batch = Batch(part.call.shape, time.monotonic())
+            self._batches.append(batch)
+        batch.parts.append(part)
+        batch.rows += part.rows
+        batch.closed = batch.rows >= self._batching.largest_batch
 
 
 def rows_of(inputs: Arrays) -> int:

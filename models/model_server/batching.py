@@ -1,7 +1,8 @@
 """Models whose calls run in batches, on a number of threads that all models share.
 
-An answer is what it would be alone: calls of different shapes are never in one batch, and where a batch of several is refused,
-each of them runs again by itself, so that nobody is refused for what another sent. (In TF Serving both fail all of the batch.)
+An answer is what it would be alone, up to the rounding of a float: calls of different shapes are never in one batch, and where a
+batch of several is refused, each of them runs again by itself, so that nobody is refused for what another sent. (In TF Serving
+both fail all of the batch.)
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Flags:
     )
     enable_grpc_healthcheck_service: bool = field(default=False, metadata={"help": "offer grpc.health.v1.Health"})
     enable_serialization_as_tensor_content: bool = field(default=False, metadata={"help": "reply with raw tensor_content"})
-    allow_version_labels_for_unavailable_models: bool = field(default=False, metadata={"help": "labels may name versions not loaded"})
+    allow_version_labels_for_unavailable_models: bool = field(default=False, metadata={"help": "new labels may name versions not loaded"})
     tensorflow_session_parallelism: int = field(default=0, metadata={"help": "threads in and between operations; 0: TensorFlow decides"})
     tensorflow_intra_op_parallelism: int = field(default=0, metadata={"help": "threads in an operation; 0: TensorFlow decides"})
     tensorflow_inter_op_parallelism: int = field(default=0, metadata={"help": "operations at once; 0: TensorFlow decides"})

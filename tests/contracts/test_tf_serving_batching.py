@@ -183,9 +183,9 @@ def test_a_batch_is_due_when_it_is_full_or_the_next_call_does_not_fit_or_its_tim
 
 def test_calls_of_different_shapes_are_never_in_one_batch() -> None:
     queue = Queue(Batching(wait=0.0))
-    for shape in ((1, 2), (1, 3), (2, 3)):
+    for shape in ((1, 2), (1, 3), (2, 3), (4, 2)):
         queue.add(call(*shape))
-    assert sizes(queue) == [1, 3]
+    assert sizes(queue) == [5, 3]
 
 
 def test_a_full_queue_is_unavailable() -> None:
