@@ -1,6 +1,6 @@
 # Needs nothing but make and Python 3.11 with its venv module; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults test-memory test-worlds lint check-old-tensorflow lock clean clean-data
+.PHONY: help run test test-faults test-hostile test-memory test-worlds lint check-old-tensorflow lock clean clean-data
 .SUFFIXES:
 
 PORT ?= 8080
@@ -34,6 +34,7 @@ help:
 	@echo 'make test-faults         every fault of every service, as a table (CELLS=redis,killed  JSON=FILE  MARKDOWN=FILE)'
 	@echo 'make test-memory         whether memory stays flat under steady traffic (MINUTES=10 RATE=20 JSON=FILE)'
 	@echo 'make test-worlds          the share of the best possible score, on three planted worlds (WORLDS="1 2 3")'
+	@echo 'make test-hostile        known attacks and made-up requests, a good client beside (REQUESTS=20000  JSON=FILE)'
 	@echo 'make lint                 ruff, import contracts, mypy'
 	@echo 'make check-old-tensorflow run the exported models in TensorFlow 2.18, in an environment of its own'
 	@echo 'make lock                 resolve the dependencies of pyproject.toml anew'
@@ -50,12 +51,18 @@ test: lint
 test-faults: $(READY)
 	INFERENCE_GRAPH_HOME=$${INFERENCE_GRAPH_HOME:-.run/faults} PYTHONPATH=tests/faults $(BIN)/python -m fault_matrix \
 	  $(if $(CELLS),--cells '$(CELLS)') $(if $(JSON),--json '$(JSON)') $(if $(MARKDOWN),--markdown '$(MARKDOWN)')
+	$(if $(CELLS),,$(BIN)/python -m pytest -s tests/faults)
 
 MINUTES ?= 10
 RATE ?= 20
 test-memory: $(READY)
 	INFERENCE_GRAPH_HOME=$${INFERENCE_GRAPH_HOME:-.run/faults} PYTHONPATH=tests/faults $(BIN)/python -m memory_growth \
 	  --minutes '$(MINUTES)' --rate '$(RATE)' $(if $(JSON),--json '$(JSON)')
+
+REQUESTS ?= 2000
+test-hostile: $(READY)
+	INFERENCE_GRAPH_HOME=$${INFERENCE_GRAPH_HOME:-.run/faults} PYTHONPATH=tests/faults:tests/hostile $(BIN)/python -m hostile_input \
+	  --requests $(REQUESTS) $(if $(JSON),--json '$(JSON)')
 
 WORLDS ?= 1 2 3
 test-worlds: $(READY)

@@ -31,6 +31,9 @@ class Settings(BaseModel):
     port: int = Field(8080, ge=1, le=65535, description="HTTP port")
     startup_grace_seconds: float | None = Field(10.0, ge=0, description="ready without a dead dependency after this long; empty = never")
     max_body_bytes: int = Field(1_048_576, ge=1024, le=67_108_864, description="largest request body")
+    body_seconds: float = Field(10.0, gt=0, le=600, description="seconds in which a request's body must come; beyond it 408")
+    max_head_bytes: int = Field(32_768, ge=1024, le=1_048_576, description="largest request line with headers; beyond it 431")
+    head_seconds: float = Field(10.0, gt=0, le=600, description="seconds in which a request's headers must come; beyond it 408")
     max_concurrency: int = Field(64, ge=1, le=4096, description="POSTs at work at once; beyond it 429. Overload (graph.yaml) lets in fewer")
     drain_seconds: float = Field(5.0, ge=0, le=600, description="seconds in which open requests may end after SIGTERM")
 

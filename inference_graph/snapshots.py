@@ -55,7 +55,16 @@ class SnapshotStore:
                 raise InvalidSnapshot(f"{name} could not be copied from {self.uri} ({error})") from error
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
-        return open_snapshot(local)
+        catalogue = open_snapshot(local)
+        write_file(str(self.cache / POINTER), name.encode())
+        return catalogue
+
+    def last_opened(self) -> str | None:
+        """The remote snapshot that was opened last: it is on this disk, whatever becomes of the store."""
+        try:
+            return (self.cache / POINTER).read_text().strip() if "://" in self.uri else None
+        except OSError:
+            return None
 
     @property
     def staging(self) -> Path:

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 REFUSED_SECONDS = 30.0
 """A refused snapshot is looked at again after this long: reading a large one costs, and it may have been a lost link."""
 
+POINTER_SECONDS = 3.0
+
 
 class CatalogueFeed:
     """Follows the store's pointer, or stays with `pin`. A request takes `catalogue` once and keeps it."""
@@ -33,6 +35,7 @@ class CatalogueFeed:
         self._columns_needed = columns_needed
         self._refused: dict[str, float] = {}
         self._said = ""
+        self._reading: asyncio.Task[str] | None = None
         self.catalogue: Catalogue | None = None
 
     async def run(self) -> None:
@@ -46,7 +49,7 @@ class CatalogueFeed:
         name = self._pin
         try:
             if name is None:
-                name = await asyncio.to_thread(self._store.current)
+                name = await self._current()
             if self._is_news(name):
                 await self._take_up(name)
             self._said = ""
@@ -54,6 +57,27 @@ class CatalogueFeed:
             self._refuse(name, str(error))
         except Exception as error:
             # A store's library may raise anything; the feed must outlive it.
+            self._refuse(name, f"{type(error).__name__}: {error}")
+        if self.catalogue is None and self._pin is None:
+            await self._start_from_disk()
+
+    async def _current(self) -> str:
+        """Where the pointer points. One reading at a time: a store that swallows requests must not eat up the threads."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(asyncio.to_thread(self._store.current))
+        done, _ = await asyncio.wait({self._reading}, timeout=POINTER_SECONDS)
+        if not done:
+            raise InvalidSnapshot(f"the store did not say within {POINTER_SECONDS:.0f} s which snapshot is current")
+        reading, self._reading = self._reading, None
+        return reading.result()
+
+    async def _start_from_disk(self) -> None:
+        """What was served here before, until the store can be read."""
+        name = await asyncio.to_thread(self._store.last_opened)
+        try:
+            if name is not None and self._is_news(name):
+                await self._take_up(name)
+        except Exception as error:
             self._refuse(name, f"{type(error).__name__}: {error}")
 
     def _is_news(self, name: str) -> bool:

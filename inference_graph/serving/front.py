@@ -214,7 +214,7 @@ def _check_type(headers: Mapping[bytes, bytes]) -> None:
         given = headers.get(name, expected)
         if given.split(b";")[0].strip().lower() != expected:
             shown = given[:100].decode("latin-1")
-            raise Refused(Fault(415, f"{name.decode().title()}: expected {expected.decode()}, got {shown!r}", name.decode()))
+            raise Refused(Fault(415, f"{name.decode()}: expected {expected.decode()}, got {shown!r}", name.decode()))
 
 
 def _once(body: bytes, receive: Receive) -> Receive:

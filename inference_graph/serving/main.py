@@ -24,6 +24,7 @@ from inference_graph.serving.catalogue_feed import CatalogueFeed
 from inference_graph.serving.front import Front, Limits
 from inference_graph.serving.gauges import watch_ages, watch_event_loop, watch_overload
 from inference_graph.serving.graph_feed import Graph, GraphFeed
+from inference_graph.serving.http_protocol import bounded
 from inference_graph.serving.protocol import Surface
 from inference_graph.serving.readiness import Readiness
 from inference_graph.serving.server import DrainingServer, listen
@@ -93,8 +94,9 @@ async def serve(settings: Settings, names: Mapping[str, Surface]) -> None:
     process = Process(GraphFeed(settings.graph, services.clients(), overload=overload), catalogues, Readiness(), services.user_events)
     server = DrainingServer(settings.drain_seconds)
     app = build_app(names, process, services)
-    limits = Limits(body_bytes=settings.max_body_bytes, concurrency=settings.max_concurrency)
-    server.serves(Front(app, paths(names), limits, lambda: server.draining, overload, lag))
+    limits = Limits(settings.max_body_bytes, settings.body_seconds, settings.max_concurrency)
+    http = bounded(settings.max_head_bytes, settings.head_seconds)
+    server.serves(Front(app, paths(names), limits, lambda: server.draining, overload, lag), http)
     watch_ages(lambda: process.catalogue)
     watch_overload(overload)
     logger.info("listening on http://%s:%d, models %s", settings.host, settings.port, ", ".join(names))

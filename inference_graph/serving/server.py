@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from types import FrameType
@@ -24,9 +25,12 @@ class DrainingServer(uvicorn.Server):
         self.draining = False
         self._drain_seconds = drain_seconds
 
-    def serves(self, app: ASGIApp) -> DrainingServer:
+    def serves(self, app: ASGIApp, http: type[asyncio.Protocol]) -> DrainingServer:
+        # Of a caller's mistake no line is written: whoever sends them by the million would fill the log.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         config = uvicorn.Config(
             app,
+            http=http,
             log_config=None,
             access_log=False,
             lifespan="off",

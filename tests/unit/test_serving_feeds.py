@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,17 @@ class FakeStore(SnapshotStore):
     snapshots: dict[str, Catalogue] = field(default_factory=dict)
     opened: list[str] = field(default_factory=list)
     fault: list[Exception] = field(default_factory=list)
+    on_disk: list[str] = field(default_factory=list)
+    silent: threading.Event | None = None
+    readings: list[int] = field(default_factory=list)
+
+    def last_opened(self) -> str | None:
+        return self.on_disk[-1] if self.on_disk else None
 
     def current(self) -> str:
+        self.readings.append(1)
+        if self.silent is not None:
+            self.silent.wait(30)
         if self.fault:
             raise self.fault[-1]
         if not self.pointer:
@@ -68,6 +78,45 @@ async def test_the_pointer_is_followed_and_the_same_snapshot_is_opened_once() ->
         await feed.look()
         assert named(feed) == name
     assert store.opened == ["a", "b"]
+
+
+async def test_without_the_store_a_process_starts_from_its_disk_and_follows_the_pointer_later() -> None:
+    store = FakeStore(fault=[OSError("no route to the store")], on_disk=["a"])
+    store.publish_as("a")
+    store.publish_as("b")
+    feed = CatalogueFeed(store)
+    await feed.look()
+    await feed.look()
+    assert (named(feed), store.opened) == ("a", ["a"])
+    store.fault.clear()
+    await feed.look()
+    assert named(feed) == "b"
+
+
+async def test_a_store_that_swallows_requests_holds_one_thread_and_not_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue_feed, "POINTER_SECONDS", 0.05)
+    silence = threading.Event()
+    store = FakeStore(silent=silence, on_disk=["a"])
+    store.publish_as("a")
+    store.publish_as("b")
+    feed = CatalogueFeed(store)
+    for _ in range(3):
+        await feed.look()
+    assert (named(feed), len(store.readings)) == ("a", 1)
+    silence.set()
+    await feed.look()
+    assert named(feed) == "b"
+
+
+async def test_a_spoilt_snapshot_on_the_disk_is_refused_and_the_store_awaited() -> None:
+    store = FakeStore(fault=[OSError("no route to the store")], on_disk=["spoilt"])
+    feed = CatalogueFeed(store)
+    await feed.look()
+    assert named(feed) is None
+    store.fault.clear()
+    store.publish_as("a")
+    await feed.look()
+    assert named(feed) == "a"
 
 
 async def test_a_pinned_snapshot_is_stayed_with() -> None:

@@ -131,9 +131,11 @@ class Bed:
         return self._shared
 
     @asynccontextmanager
-    async def transformer(self, through_proxies: bool = True, shift: float = 0.0, **more: str) -> AsyncIterator[Transformer]:
-        """One that is started but not waited for; `more` is added to its environment, `shift` moves its clock by so many seconds."""
-        made = self._made(through_proxies, shift, more)
+    async def transformer(
+        self, through_proxies: bool = True, shift: float = 0.0, environment: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Transformer]:
+        """One that is started but not waited for; `environment` goes before its own, `shift` moves its clock by so many seconds."""
+        made = self._made(through_proxies, shift, environment or {})
         made.start()
         try:
             yield made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fault_matrix.bed import Bed
 from fault_matrix.traffic import PREDICT, Answer, Traffic
@@ -40,12 +40,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class Cell:
-    """`degraded`: what the contract says that answers name during the fault."""
+    """`degraded`: what the contract says that answers name during the fault, any part of it where not `exact`."""
 
     service: str
     fault: str
     degraded: tuple[str, ...]
     scene: Callable[[Bed], AbstractAsyncContextManager[Scene]]
+    exact: bool = True
 
     @property
     def name(self) -> str:
@@ -53,7 +54,14 @@ class Cell:
 
 
 async def play(cell: Cell, bed: Bed, bounds: Bounds) -> Verdict:
-    """The cell from a clean start to the answers after the return."""
+    """The cell from a clean start to the answers after the return; what it waited for in vain is its problem too."""
+    try:
+        return await _played(cell, bed, bounds)
+    except (TimeoutError, OSError) as error:
+        return judge((cell.service, cell.fault), cell.degraded, (), Window(), bounds, [f"{type(error).__name__}: {error}"])
+
+
+async def _played(cell: Cell, bed: Bed, bounds: Bounds) -> Verdict:
     loop = asyncio.get_running_loop()
     await bed.mend()
     async with cell.scene(bed) as scene:
@@ -73,7 +81,7 @@ async def play(cell: Cell, bed: Bed, bounds: Bounds) -> Verdict:
             window.returned = loop.time()
             await _until_clean(answers, window.returned)
         more = await scene.check(answers)
-    return judge((cell.service, cell.fault), cell.degraded, answers, window, bounds, more)
+    return judge((cell.service, cell.fault), cell.degraded, answers, window, replace(bounds, exact=cell.exact), more)
 
 
 async def _clean(url: str, bed: Bed) -> None:

@@ -30,6 +30,7 @@ class Bounds:
 
     milliseconds: float
     misnamed: float = 0.0
+    exact: bool = True
 
     @classmethod
     def of(cls, budget: float) -> Bounds:
@@ -61,7 +62,7 @@ def judge(
     named: tuple[str, str], degraded: Sequence[str], answers: Sequence[Answer], window: Window, bounds: Bounds, more: Sequence[str] = ()
 ) -> Verdict:
     """`named` are service and fault; `more` are problems that the cell found by itself."""
-    problems = [*more, *_unanswered(answers), *_misnamed(tuple(degraded), answers, window, bounds.misnamed)]
+    problems = [*more, *_unanswered(answers), *_misnamed(tuple(degraded), answers, window, bounds)]
     p99 = percentile([answer.milliseconds for answer in answers], 0.99)
     if p99 > bounds.milliseconds:
         problems.append(f"p99 {p99:.0f} ms, expected at most {bounds.milliseconds:.0f}")
@@ -89,14 +90,14 @@ def _unanswered(answers: Sequence[Answer]) -> list[str]:
     return [f"{count} of {len(answers)} answers: {what}" for what, count in bad.most_common(3)]
 
 
-def _misnamed(expected: tuple[str, ...], answers: Sequence[Answer], window: Window, allowed: float) -> list[str]:
-    found = Counter(filter(None, (_misnaming(answer, expected, window) for answer in answers if answer.status == 200)))
-    if found.total() <= allowed * len(answers):
+def _misnamed(expected: tuple[str, ...], answers: Sequence[Answer], window: Window, bounds: Bounds) -> list[str]:
+    found = Counter(filter(None, (_misnaming(answer, expected, window, bounds.exact) for answer in answers if answer.status == 200)))
+    if found.total() <= bounds.misnamed * len(answers):
         return []
     return [f"{count} answers {what}" for what, count in found.most_common(5)]
 
 
-def _misnaming(answer: Answer, expected: tuple[str, ...], window: Window) -> str:
+def _misnaming(answer: Answer, expected: tuple[str, ...], window: Window, exact: bool) -> str:
     """What is wrong with the names, or empty.
 
     Before the fault nothing is missed, during it exactly what the contract names, five seconds after the return nothing.
@@ -105,7 +106,7 @@ def _misnaming(answer: Answer, expected: tuple[str, ...], window: Window) -> str
     came = answer.degraded
     if answer.received <= window.began:
         return "" if came == () else f"before the fault named {came}"
-    if answer.due >= window.complete and answer.received <= window.ending:
+    if exact and answer.due >= window.complete and answer.received <= window.ending:
         return "" if came == expected else f"during the fault named {came}, expected {expected}"
     if answer.due >= window.returned + RETURN_SECONDS:
         return "" if came == () else f"more than {RETURN_SECONDS:.0f} s after the return named {came}"
