@@ -14,6 +14,17 @@ from rec_models.item_to_item import ItemToItem
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 
+class Lists(BaseModel):
+    """Inverted lists, for catalogues in which scoring every item takes too long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    above: int = Field(200_000, ge=0, le=100_000_000, description="items from which on a request looks into some lists only")
+    length: int = Field(64, ge=8, le=4096, description="items in a list at most")
+    recall: float = Field(0.95, gt=0, le=1, description="share of the exact answer to be found: so many lists are looked into")
+    users: int = Field(1000, ge=10, le=100_000, description="users on whose requests recall is measured, at most")
+
+
 class Retrieval(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,6 +45,7 @@ class Retrieval(BaseModel):
     learning_rate: float = Field(0.005, gt=0, le=1, description="peak learning rate of Adam, falling to zero by a cosine")
     weight_decay: float = Field(0.001, ge=0, le=1, description="decoupled decay a unit of learning rate")
     answer: int = Field(500, ge=1, le=10_000, description="items that the model returns")
+    lists: Lists = Lists()
 
 
 class Proposing(BaseModel):

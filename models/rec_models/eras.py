@@ -20,6 +20,8 @@ from rec_models.sequences import Indices, Sequences
 from rec_models.two_tower import without_history
 
 CHUNK = 256
+SCORES = 1 << 26
+"""How many scores of users and items are held at once, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,8 @@ def retrieve(
         scores = tf.matmul(users, vectors, transpose_b=True) + attraction
         return users, tf.math.top_k((without_history(scores, histories) if seen.mode == "ever" else scores)[:, 1:], count).indices
 
-    parts = [answer(tf.constant(moments[start : start + CHUNK], tf.int32)) for start in range(0, len(moments), CHUNK)]
+    chunk = max(1, min(CHUNK, SCORES // len(era.vectors)))
+    parts = [answer(tf.constant(moments[start : start + chunk], tf.int32)) for start in range(0, len(moments), chunk)]
     return np.concatenate([users.numpy() for users, _ in parts]), np.concatenate([top.numpy() for _, top in parts])
 
 

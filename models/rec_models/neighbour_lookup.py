@@ -13,15 +13,15 @@ LEAST = 1e-4
 
 
 class NeighbourLookup(tf.Module):
-    """Neighbours of every item as constants; row 0 is the unknown item."""
+    """Neighbours of every item; row 0 is the unknown item. Variables, because a graph's constants must stay under 2 GB in all."""
 
     def __init__(self, tables: list[Neighbours]) -> None:
         super().__init__()
         rows = np.concatenate([table.rows for table in tables], axis=1) + 1
         scores = np.concatenate([table.scores for table in tables], axis=1)
         kinds = np.concatenate([np.full(table.rows.shape[1], kind) for kind, table in enumerate(tables)])
-        self.rows = tf.constant(np.concatenate([np.zeros_like(rows[:1]), rows]))
-        self.scores = tf.constant(np.concatenate([np.zeros_like(scores[:1]), scores]))
+        self.rows = tf.Variable(np.concatenate([np.zeros_like(rows[:1]), rows]), trainable=False)
+        self.scores = tf.Variable(np.concatenate([np.zeros_like(scores[:1]), scores]), trainable=False)
         self.kinds = tf.one_hot(kinds, len(tables))
         self.weights = tf.constant([[decay**step if step < length else 0.0 for decay, length in DECAYS] for step in range(DECAYS[-1][1])])
         self.width = len(tables) * len(DECAYS)

@@ -13,13 +13,9 @@ from numpy.typing import NDArray
 
 from inference_graph.features import DAY_SECONDS, HISTORY_LENGTH, ITEM_FEATURES, RANKED_SOURCES, USER_FEATURES
 from rec_models.export import publish
-from rec_models.served_models import HISTORY, ServedRanking, ServedRetrieval
+from rec_models.retrieval_export import retrieval_model
+from rec_models.served_models import HISTORY, ServedRanking
 from rec_models.training import Given, Trained
-
-CATALOGUE_LIMIT = (
-    "Sensible up to about 1,000,000 items: every item is scored, exactly, in each call. Measured with 64 numbers an item and one "
-    "thread: 1.5 ms at 100,000 items, 40 ms and 256 MB at 1,000,000. Beyond that an approximate index belongs between the towers."
-)
 
 
 def publish_models(
@@ -29,10 +25,9 @@ def publish_models(
     users, era = trained.towers.users, trained.era
     requests = example_requests(item_ids, given.ranking.proposing.candidates, float(given.sequences.times.max()) / DAY_SECONDS)
     histories: list[dict[str, NDArray[Any]]] = [{spec.name: request[spec.name] for spec in HISTORY} for request in requests]
-    retrieval = ServedRetrieval(item_ids, users, era, given.seen.mode == "ever", given.retrieval.answer)
+    retrieval, size = retrieval_model(item_ids, given, trained)
     ranking = ServedRanking(item_ids, users, trained.ranker, era, given.content)
     card = {**facts, **_card(given, trained)}
-    size = {"catalogue_limit": CATALOGUE_LIMIT}
     return {
         "retrieval": publish(folder / "retrieval", retrieval, histories, {**card, **size, "settings": given.retrieval.model_dump()}),
         "ranking": publish(folder / "ranking", ranking, requests, {**card, "settings": given.ranking.model_dump()}),

@@ -37,13 +37,15 @@ CANDIDATES = [
 
 
 class Vocabulary(tf.Module):
-    """Item ids <-> rows; 0 is what is not known, and padding."""
+    """Item ids <-> rows; 0 is what is not known, and padding. Rows are 1, 2, ... unless `rows` int32 [N] names others."""
 
-    def __init__(self, item_ids: Sequence[str]) -> None:
+    def __init__(self, item_ids: Sequence[str], rows: NDArray[np.int32] | None = None) -> None:
         super().__init__()
-        rows = tf.range(1, len(item_ids) + 1, dtype=tf.int32)
-        self.ids = tf.constant(["", *item_ids])
-        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(self.ids[1:], rows), 0)
+        rows = np.arange(1, len(item_ids) + 1, dtype=np.int32) if rows is None else rows
+        ids = np.full(1 + rows.max(), b"", object)
+        ids[rows] = [item_id.encode() for item_id in item_ids]
+        self.ids = tf.constant(ids)
+        self.table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tf.gather(self.ids, rows), rows), 0)
 
     def rows(self, ids: tf.Tensor) -> tf.Tensor:
         return self.table.lookup(ids)
@@ -78,7 +80,8 @@ class ServedRetrieval(tf.Module):
         self, history_ids: tf.Tensor, history_ages: tf.Tensor, history_values: tf.Tensor, history_rated: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         history = self.vocabulary.history(history_ids, history_ages, history_values, history_rated)
-        scores = tf.matmul(user_vector(self.users, self.vectors, history), self.vectors, transpose_b=True) + self.attraction
+        vectors = read(self.vectors)
+        scores = tf.matmul(user_vector(self.users, vectors, history), vectors, transpose_b=True) + self.attraction
         scores = without_history(scores, history) if self.hidden else scores
         best = tf.math.top_k(scores[:, 1:], self.answer)
         return {"item_ids": tf.gather(self.vocabulary.ids, best.indices + 1), "scores": best.values}
@@ -135,6 +138,13 @@ def user_vector(users: UserTower, vectors: tf.Tensor, history: Histories) -> tf.
 def constant(array: NDArray[np.float32]) -> tf.Variable:
     """A variable, because a graph's constants must stay under 2 GB in all."""
     return tf.Variable(array, trainable=False)
+
+
+def read(variable: tf.Variable) -> tf.Tensor:
+    """The variable as a tensor. Gathering from the variable itself makes TensorFlow copy it whole wherever it is read:
+    256 MB and 15 ms a request with 1,000,000 items.
+    """
+    return tf.convert_to_tensor(variable)
 
 
 def finite(values: tf.Tensor) -> tf.Tensor:
