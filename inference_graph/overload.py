@@ -24,8 +24,8 @@ class OverloadSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    target_ms: float = Field(65.0, gt=0, le=30_000, description="a later answer is late: when too many are, fewer candidates are ranked")
-    refuse_ms: float = Field(70.0, gt=0, le=30_000, description="when too many answers are later than this, fewer are at work at once")
+    target_ms: float = Field(60.0, gt=0, le=30_000, description="a later answer is late: when too many are, fewer candidates are ranked")
+    refuse_ms: float = Field(65.0, gt=0, le=30_000, description="when too many answers are later than this, fewer are at work at once")
     percentile: float = Field(90.0, ge=50, le=99, description="share of the answers that is to be in time, in percent")
     step: float = Field(0.01, gt=0, le=0.1, description="what one answer in time adds to the factor; a late one takes step * p / (100 - p)")
     least_factor: float = Field(0.2, gt=0, le=1, description="least share of the candidates that is ranked; 1 turns the factor off")
