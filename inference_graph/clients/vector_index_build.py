@@ -6,6 +6,7 @@ import itertools
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -16,15 +17,25 @@ from redis.exceptions import ResponseError
 from inference_graph.clients.redis_connection import redis_errors
 from inference_graph.clients.vector_format import (
     FLAT_ITEMS,
+    Live,
     create_command,
     every_item_key_prefix,
     index_name,
     item_key_prefix,
     pointer_key,
 )
+from inference_graph.clients.vector_recall import Recall, measure_width
 from inference_graph.errors import DependencyTimeout
 
 BATCH = 1_000
+
+
+@dataclass(frozen=True)
+class Built:
+    """The live index; `recall` is None for FLAT, which is exact, and where the index was there already."""
+
+    live: Live
+    recall: Recall | None = None
 
 
 def build_index(
@@ -34,23 +45,35 @@ def build_index(
     vectors: NDArray[np.floating[Any]],
     progress: Callable[[int], None] = lambda _: None,
     flat_items: int = FLAT_ITEMS,
-) -> str:
-    """Returns the name of the live index, which holds these vectors; `progress` hears how many items were added.
+) -> Built:
+    """Returns the live index, which holds these vectors; `progress` hears how many items were added.
 
     item_ids [N], vectors [N, D]; items whose vector is zero are left out: nothing is near to them. FLAT (exact) up to
-    `flat_items`, HNSW above. An interrupted build is taken up again.
+    `flat_items`, HNSW above, with an EF_RUNTIME that is measured on these vectors and kept beside the name, in the pointer.
+    An interrupted build is taken up again.
     """
     known = np.any(vectors, axis=1)
     item_ids, packed = item_ids[known], np.ascontiguousarray(vectors[known], np.float32)
     index = index_name(prefix, item_ids, packed, "flat" if len(item_ids) <= flat_items else "hnsw")
     with redis_errors("filling the vector index"):
-        if client.get(pointer_key(prefix)) != index.encode() or _documents(client, index) != len(item_ids):
+        built = _as_it_is(client, prefix, index)
+        if built is None or _documents(client, index) != len(item_ids):
             _create(client, index, packed.shape[1], len(item_ids))
             _fill(client, index, item_ids, packed, progress)
             _await_documents(client, index, len(item_ids))
-            client.set(pointer_key(prefix), index)
+            recall = measure_width(client, index, item_ids, packed) if index.endswith(":hnsw") else None
+            built = Built(Live(index, recall.width if recall else 0), recall)
+            client.set(pointer_key(prefix), built.live.pointer())
         _drop_others(client, prefix, index)
-    return index
+    return built
+
+
+def _as_it_is(client: redis.Redis, prefix: str, index: str) -> Built | None:
+    """What the pointer names, where that is this index."""
+    pointer = cast("bytes | None", client.get(pointer_key(prefix)))
+    if pointer is None or pointer.partition(b" ")[0] != index.encode():
+        return None
+    return Built(Live.from_pointer(pointer))
 
 
 def _create(client: redis.Redis, index: str, dimensions: int, items: int) -> None:

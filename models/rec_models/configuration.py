@@ -21,7 +21,7 @@ class Lists(BaseModel):
 
     above: int = Field(200_000, ge=0, le=100_000_000, description="items from which on a request looks into some lists only")
     length: int = Field(64, ge=8, le=4096, description="items in a list at most")
-    recall: float = Field(0.95, gt=0, le=1, description="share of the exact answer to be found: so many lists are looked into")
+    recall: float = Field(0.96, gt=0, le=1, description="share of the exact answer to be found: so many lists are looked into")
     users: int = Field(1000, ge=10, le=100_000, description="users on whose requests recall is measured, at most")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -15,8 +16,12 @@ from rec_models.progress import progress_bar
 
 @dataclass(frozen=True)
 class Indexed:
+    """`width` is HNSW's EF_RUNTIME, 0 for an exact index; `recall_by_width` what was found of the exact nearest hundred."""
+
     name: str
     added: int
+    width: int
+    recall_by_width: Mapping[int, float]
 
 
 def index_snapshot(workspace: Workspace, redis_url: str) -> Indexed:
@@ -33,5 +38,5 @@ def index_snapshot(workspace: Workspace, redis_url: str) -> Indexed:
             added += items
             progress.advance(task, items)
 
-        name = build_index(client, workspace.redis_prefix, arrays.item_ids, arrays.vectors, count)
-    return Indexed(name, added)
+        built = build_index(client, workspace.redis_prefix, arrays.item_ids, arrays.vectors, count)
+    return Indexed(built.live.index, added, built.live.width, built.recall.by_width if built.recall else {})

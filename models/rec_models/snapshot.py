@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from inference_graph.catalogue import Attribute, CatalogueArrays, write_snapshot
+from inference_graph.clients.vector_format import FLAT_ITEMS
 from inference_graph.features import ITEM_FEATURES
 from inference_graph.snapshots import SnapshotStore
 from inference_graph.workspace import Workspace
@@ -25,7 +26,7 @@ from rec_models.offline_store import contract_matrix, refresh_offline
 from rec_models.popularity import popular_segments, popularity
 from rec_models.progress import progress_bar
 from rec_models.sequences import sequences_of
-from rec_models.vectors import local_vectors, unit_length
+from rec_models.vectors import DIMENSIONS, local_vectors, shortened, unit_length
 
 STATISTICS, ATTRIBUTES = "item_statistics__", "item_attributes__"
 
@@ -47,7 +48,7 @@ def publish_snapshot(workspace: Workspace, agree: Callable[[str], bool]) -> Publ
     events = all_events(workspace)
     newest = float(events["timestamp"].max())  # type: ignore[arg-type]
     items = item_views(workspace, dataset.items["item_id"], newest)
-    categories, arrays = _arrays(dataset, events, items, item_vectors(workspace, dataset, agree))
+    categories, arrays = _arrays(dataset, events, items, searchable(item_vectors(workspace, dataset, agree)))
     store = SnapshotStore(workspace.snapshots, workspace.cache / "snapshots")
     folder = write_snapshot(
         store.staging,
@@ -84,6 +85,16 @@ def item_vectors(workspace: Workspace, dataset: Dataset, agree: Callable[[str], 
             lambda done, total: progress.update(task, completed=done, total=total),
         )
     return unit_length(vectors).astype(np.float16)
+
+
+def searchable(vectors: NDArray[np.float16], large: int = FLAT_ITEMS) -> NDArray[np.float16]:
+    """The vectors that are searched: those of a catalogue too large for the exact search are shortened to DIMENSIONS numbers.
+
+    What is looked for and what is searched are rows of the same snapshot, so that no projection has to be kept anywhere.
+    """
+    if len(vectors) <= large or vectors.shape[1] <= DIMENSIONS:
+        return vectors
+    return unit_length(shortened(vectors.astype(np.float32), DIMENSIONS)).astype(np.float16)
 
 
 def _arrays(

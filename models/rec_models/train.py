@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from inference_graph.workspace import Workspace
 from rec_models.data.dataset import Dataset, load_dataset
@@ -19,6 +18,7 @@ from rec_models.sequences import sequences_of
 from rec_models.snapshot import item_vectors
 from rec_models.trained import configurations, mark_trained
 from rec_models.training import Given, Phase, train_models
+from rec_models.vectors import shortened
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,6 @@ def _given(workspace: Workspace, quick: bool, agree: Callable[[str], bool]) -> t
     dataset = replace(prepared, interactions=known)
     sequences = sequences_of(dataset)
     retrieval, ranking = configurations(quick)
-    content = _content(item_vectors(workspace, dataset, agree).astype(np.float32), retrieval.content_dimensions)
+    content = shortened(item_vectors(workspace, dataset, agree).astype(np.float32), retrieval.content_dimensions)
     features_at = JoinedFeatures(workspace, dataset.items["item_id"], pl.Series(sequences.user_ids.tolist(), dtype=pl.String))
     return Given(sequences, content, prepared.description.seen, features_at, retrieval, ranking), dataset
-
-
-def _content(vectors: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    """Long vectors shortened to their `most` strongest directions."""
-    if vectors.shape[1] <= most:
-        return vectors
-    from sklearn.decomposition import TruncatedSVD
-
-    return np.asarray(TruncatedSVD(most, random_state=0).fit_transform(vectors), np.float32)

@@ -37,6 +37,13 @@ def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(length > 1e-6, vectors / np.maximum(length, 1e-6), 0.0).astype(np.float32)
 
 
+def shortened(vectors: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """Long vectors by their `most` strongest directions."""
+    if vectors.shape[1] <= most:
+        return vectors
+    return np.asarray(TruncatedSVD(most, random_state=0).fit_transform(vectors), np.float32)
+
+
 def _words(texts: list[str]) -> sparse.csr_matrix:
     vectorizer = TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=50_000, dtype=np.float32)
     try:

@@ -20,7 +20,8 @@ import redis.asyncio
 from inference_graph.clients.redis_connection import open_redis
 from inference_graph.clients.vector_format import every_item_key_prefix, pointer_key
 from inference_graph.clients.vector_index import VectorIndex
-from inference_graph.clients.vector_index_build import build_index
+from inference_graph.clients.vector_index_build import Built, build_index
+from inference_graph.clients.vector_recall import exact_nearest, measure_width
 from inference_graph.errors import DependencyBadResponse, DependencyTimeout, DependencyUnavailable
 
 
@@ -94,11 +95,38 @@ async def test_more_neighbours_than_items_gives_every_item(client: redis.Redis, 
 
 async def test_an_approximate_index_finds_nearly_all_of_the_nearest_hundred(client: redis.Redis, index: VectorIndex) -> None:
     ids, vectors = catalogue(3_000, 64)
-    assert build_index(client, "shop*1", ids, vectors, flat_items=1_000).endswith(":hnsw")
+    built = build_index(client, "shop*1", ids, vectors, flat_items=1_000)
+    assert built.live.index.endswith(":hnsw")
+    assert built.recall is not None
+    assert built.recall.found >= 0.95
+    assert client.get(pointer_key("shop*1")) == f"{built.live.index} {built.recall.width}".encode()
+    assert build_index(client, "shop*1", ids, vectors, flat_items=1_000) == Built(built.live)
     replies = await index.search(vectors[:20], 100)
     exact = np.argsort(-(vectors[:20] @ vectors.T), axis=1)[:, :100]
     found = [len({i for i, _ in reply} & {ids[i] for i in row}) for reply, row in zip(replies, exact, strict=True)]
     assert np.mean(found) >= 95
+
+
+def test_a_search_that_finds_too_little_is_widened(client: redis.Redis) -> None:
+    ids, vectors = catalogue(3_000, 64)
+    index = build_index(client, "shop*1", ids, vectors, flat_items=1_000).live.index
+    narrow, wide = (measure_width(client, index, ids, vectors, enough) for enough in (0.05, 0.999))
+    assert narrow.width < wide.width
+    assert narrow.found < wide.found
+    assert next(iter(wide.by_width)) == narrow.width
+
+
+def test_the_exact_nearest_are_those_of_one_big_product_however_many_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, vectors = catalogue(500)
+    monkeypatch.setattr("inference_graph.clients.vector_recall.CHUNK", 64)
+    found = np.sort(exact_nearest(vectors, vectors[:7], 20), axis=1)
+    assert found.tolist() == np.sort(np.argsort(-(vectors[:7] @ vectors.T), axis=1)[:, :20], axis=1).tolist()
+
+
+async def test_a_pointer_that_no_build_wrote_is_a_bad_response(client: redis.Redis, index: VectorIndex) -> None:
+    client.set(pointer_key("shop*1"), "x:items:y:hnsw wide")
+    with pytest.raises(DependencyBadResponse, match="inference-graph index"):
+        await index.search(catalogue(1)[1], 5)
 
 
 async def test_a_new_index_is_taken_up_without_a_failed_search(client: redis.Redis, index: VectorIndex) -> None:
@@ -128,11 +156,11 @@ def test_the_same_vectors_are_not_written_twice_and_an_interrupted_build_goes_on
     with pytest.raises(KeyboardInterrupt):
         build_index(client, "shop*1", ids, vectors, interrupt)
     assert client.get(pointer_key("shop*1")) is None
-    name = build_index(client, "shop*1", ids, vectors, added.append)
+    built = build_index(client, "shop*1", ids, vectors, added.append)
     assert sum(added) == 2_500
-    assert build_index(client, "shop*1", ids, vectors, added.append) == name
+    assert build_index(client, "shop*1", ids, vectors, added.append) == built
     assert sum(added) == 2_500
-    assert client.get(pointer_key("shop*1")) == name.encode()
+    assert client.get(pointer_key("shop*1")) == built.live.pointer().encode()
 
 
 def test_other_prefixes_and_what_matches_only_as_a_pattern_stay(client: redis.Redis) -> None:

@@ -25,6 +25,9 @@ def index(as_json: AsJson = False) -> None:
 
     done = index_snapshot(Workspace.current(), redis_url())
     if as_json:
-        typer.echo(json.dumps({"index": done.name, "added": done.added}))
+        recall = {str(width): found for width, found in done.recall_by_width.items()}
+        typer.echo(json.dumps({"index": done.name, "added": done.added, "ef_runtime": done.width, "recall_at_100": recall}))
     else:
         typer.echo(f"index {done.name}: {f'{done.added:,} items added' if done.added else 'up to date'}")
+        for width, found in done.recall_by_width.items():
+            typer.echo(f"  EF_RUNTIME {width}: {found:.3f} of the exact nearest hundred{' (in use)' if width == done.width else ''}")
