@@ -17,7 +17,7 @@ from inference_graph.clients.tf_serving_protocol.model_pb2 import Code, Signatur
 from model_server.message_fields import only_field
 from model_server.refusal import Refused, invalid
 from model_server.session_pb2 import ConfigProto, MetaGraphDef, RunOptions
-from model_server.tensorflow_library import Output, Pointer, message, status, tensorflow
+from model_server.tensorflow_library import Output, Pointer, give_memory_back, message, status, tensorflow
 from model_server.tensors import new_tensor, read_tensor
 
 
@@ -83,6 +83,7 @@ class SavedModel:
             library.delete_session(self._session, outcome)
         library.delete_graph(self._graph)
         self._calls.clear()
+        give_memory_back()
 
     def _prepare(self, signature: str, outputs: tuple[str, ...]) -> _Call:
         described = self.signatures[signature]

@@ -125,6 +125,7 @@ def test_a_label_names_only_what_serves_unless_it_is_new_and_the_flag_is_set(bas
         strict.configure([config(base, labels={"stable": 5})])
     free.configure([config(base, labels={"stable": 5, "canary": 6})])
     assert answers(free, version_label="stable") == 5
+    assert [version.number for version in free.versions(ModelSpec(name="m", version_label="nothing"))] == [5]  # as TF Serving's status
     with pytest.raises(Refused, match=r"Servable not found for request: Specific\(m, 6\)"):
         answers(free, version_label="canary")
     with pytest.raises(Refused, match="label to version 2 of model m, which is not currently available"):
