@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,7 @@ LIKED_RATING = 3.5
 RECENT_HALF_LIFE_DAYS = 30.0
 
 
+@lru_cache(maxsize=4096)  # a request asks twice: when a history is read, and when it becomes the user's state
 def tie_break(user_id: str, item_id: str, timestamp: float) -> bytes:
     """The order of a user's events within one second: by content, because file order is an artefact."""
     return hashlib.sha256(f"{user_id}|{item_id}|{timestamp:.15g}".encode()).digest()
@@ -110,7 +112,9 @@ def next_item_scores(
     weights, known = weights[known >= 0], known[known >= 0]
     rows, scores = next_rows[known].ravel(), (next_scores[known] * weights[:, None]).ravel()
     rows, scores = rows[rows >= 0], scores[rows >= 0]
-    successors, index = np.unique(rows, return_inverse=True)
+    ordered = np.sort(rows)
+    successors = ordered[np.diff(ordered, prepend=np.int32(-1)) != 0]
+    index = np.searchsorted(successors, rows)
     total = np.bincount(index, scores, len(successors)).astype(np.float32)
     order = np.lexsort((successors, -total))
     return successors[order], total[order]

@@ -182,11 +182,10 @@ class Pipeline:
 
     async def _rank(self, query: Query, candidates: Candidates, run: Run) -> Scored:
         metrics.CANDIDATES.labels("ranker", "in").inc(len(candidates))
-        fused = Scored(fuse(candidates.ranks))
-        if self.ranker is None or len(candidates) == 0:
-            return fused
-        ranker = self.ranker.component
-        return await run.attempt(self.ranker, partial(ranker.score, query, candidates), fused)
+        scored: Scored | None = None
+        if self.ranker is not None and len(candidates):
+            scored = await run.attempt(self.ranker, partial(self.ranker.component.score, query, candidates), scored)
+        return Scored(fuse(candidates.ranks)) if scored is None else scored
 
     def _count(self, answer: Answer) -> None:
         for name in answer.degraded:

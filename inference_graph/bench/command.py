@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -135,11 +136,19 @@ def _rates(text: str) -> list[float]:
 
 
 def _write(file: Path | None, document: Mapping[str, Any]) -> None:
-    """Whole or not at all."""
+    """Whole or not at all; null for a figure that there is none of."""
     if file is not None:
         draft = file.with_name(f".{file.name}.{os.getpid()}")
-        draft.write_text(json.dumps(document, indent=1) + "\n")
+        draft.write_text(json.dumps(_without_nan(document), indent=1, allow_nan=False) + "\n")
         os.replace(draft, file)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _say(line: str) -> None:

@@ -42,7 +42,8 @@ def user_state(
 
 def history_of(query: Query, events: Sequence[StoredEvent | Event], type_values: Mapping[str, float]) -> History:
     """Newest first; what happened in one second is ordered by content."""
-    visible = _newest_first(query.user_id or "", (event for event in events if event.timestamp <= query.now))[:LONGEST_HISTORY]
+    visible = [event for event in events if event.timestamp <= query.now]
+    visible = _newest_first(query.user_id or "", visible)[:LONGEST_HISTORY]
     item_ids = tuple(event.item_id for event in visible)
     return History(
         item_ids=item_ids,

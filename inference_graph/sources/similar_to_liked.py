@@ -62,6 +62,5 @@ def nearest(found: Rows, similarity: np.ndarray[tuple[int], np.dtype[np.float32]
     """The found rows by their greatest similarity to any seed, without the seeds; ties go to the lower row."""
     usable = (found >= 0) & ~np.isin(found, seed_rows)
     found, similarity = found[usable], similarity[usable]
-    order = np.lexsort((found, -similarity))
-    _, first = np.unique(found[order], return_index=True)
-    return found[order][np.sort(first)][:limit]
+    best_first = found[np.lexsort((found, -similarity))]
+    return np.array(list(dict.fromkeys(best_first.tolist()))[:limit], np.int32)
