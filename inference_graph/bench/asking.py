@@ -18,24 +18,41 @@ class Asking:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._socket = socket.create_connection((HOST, port), SECONDS)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = self._connected()
 
     def ask(self, request: bytes) -> Response:
+        """Once more where the server had closed the connection while nothing was asked, as servers do after a while."""
+        try:
+            return self._ask(request)
+        except ConnectionError:
+            self._socket.close()
+            self._socket = self._connected()
+        try:
+            return self._ask(request)
+        except ConnectionError as error:
+            raise DependencyUnavailable(f"{HOST}:{self._port} closed the connection instead of answering; see its log") from error
+
+    def _ask(self, request: bytes) -> Response:
         received = bytearray()
         try:
             self._socket.sendall(request)
             while True:
                 part = self._socket.recv(262_144)
                 if not part:
-                    raise DependencyUnavailable(f"{HOST}:{self._port} closed the connection instead of answering; see its log")
+                    raise ConnectionResetError("closed")
                 received += part
                 if (response := whole_response(received)) is not None:
                     return response
         except TimeoutError as error:
             raise DependencyTimeout(f"{HOST}:{self._port} did not answer within {SECONDS:.0f} s; see its log") from error
+
+    def _connected(self) -> socket.socket:
+        try:
+            connection = socket.create_connection((HOST, self._port), SECONDS)
         except OSError as error:
-            raise DependencyUnavailable(f"{HOST}:{self._port}: {error}; see its log") from error
+            raise DependencyUnavailable(f"{HOST}:{self._port} takes no connection ({error}); see its log") from error
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
 
     def __enter__(self) -> Self:
         return self

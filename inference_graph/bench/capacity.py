@@ -17,6 +17,7 @@ PRECISION = 1.06
 WARM_UP_SECONDS = 1.0
 LEAST_REQUESTS = 200
 SECOND_TRIES = 1
+LONGER, LESS = 3, 0.92
 CALM_RATE, CALM_SECONDS, CALM_TRIES = 4.0, 2.0, 10
 
 
@@ -53,7 +54,8 @@ async def capacity_of_running(session: Session, bound_ms: float, seconds: float)
 async def find_capacity(session: Session, port: int, bound_ms: float, seconds: float) -> tuple[float, list[Trial]]:
     """Grows the rate until a trial fails, then halves the gap (in ratio) between the last that passed and the first that did not.
 
-    A trial that fails is repeated once: on a shared machine one late request says little. Raises InferenceGraphError where
+    A trial that fails is repeated once: on a shared machine one late request says little. What passed shortly must pass for
+    longer, or a lower rate is tried: queues that grow slowly are seen late. Raises InferenceGraphError where
     even the first rate is too much.
     """
     trials: list[Trial] = []
@@ -66,7 +68,11 @@ async def find_capacity(session: Session, port: int, bound_ms: float, seconds: f
         if good == 0.0 and rate < 1.0:
             raise InferenceGraphError(f"even {rate:.1f} requests a second are too many for {bound_ms:g} ms: is the machine busy?")
         rate = rate / 2 if good == 0.0 else good * GROWTH if bad == float("inf") else (good * bad) ** 0.5
-    return round(good, 1), trials
+    while not (longer := await _trial(session, port, good, bound_ms, LONGER * seconds)).passed:
+        session.say(f"{good:6.1f} a second is too much for {LONGER * seconds:g} s")
+        trials.append(longer)
+        good *= LESS
+    return round(good, 1), [*trials, longer]
 
 
 async def _trial(session: Session, port: int, rate: float, bound_ms: float, seconds: float) -> Trial:

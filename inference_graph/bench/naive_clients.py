@@ -94,7 +94,14 @@ class RestModel:
             raise DependencyBadResponse(f"model {self._name} answered {response.status}: {response.body[:300]!r}")
         answer = orjson.loads(response.body)["predictions"][0]
         outputs = answer if isinstance(answer, dict) else {"scores": answer}
-        return Predicted({name: np.array([values]) for name, values in outputs.items()})
+        return Predicted({name: _as_array(values)[None] for name, values in outputs.items()})
+
+
+def _as_array(values: Sequence[Any]) -> Array:
+    """Text as bytes, as models answer it."""
+    if values and isinstance(values[0], str):
+        return np.array([text.encode() for text in values], object)
+    return np.array(values, np.float32)
 
 
 def _as_json(value: Array) -> object:

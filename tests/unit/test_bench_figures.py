@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import asynccontextmanager
 
@@ -136,12 +137,23 @@ def test_a_response_is_taken_once_it_is_whole_and_what_follows_stays():
         whole_response(bytearray(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"))
 
 
-def test_a_server_that_closes_instead_of_answering_is_named():
+def test_a_connection_that_was_closed_meanwhile_is_opened_again_and_a_server_that_is_gone_is_named():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with Asking(port) as asking:
             listener.accept()[0].close()
-            with pytest.raises(DependencyUnavailable, match=str(port)):
+
+            def answer():
+                with listener.accept()[0] as connection:
+                    connection.recv(1_000)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+            answering = threading.Thread(target=answer)
+            answering.start()
+            assert asking.ask(b"GET / HTTP/1.1\r\n\r\n") == Response(200, b"{}")
+            answering.join()
+            listener.close()
+            with pytest.raises(DependencyUnavailable, match=f"{port} takes no connection"):
                 asking.ask(b"GET / HTTP/1.1\r\n\r\n")
 
 
