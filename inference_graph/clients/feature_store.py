@@ -73,14 +73,21 @@ class UserFeatures:
 
     def __init__(self, store: FeatureStore) -> None:
         self._store = store
-        self._service = store.get_feature_service(USER_SERVICE)
+        # What get_online_features looks up for every call, and builds an answer of many rows from, is the same for each user.
+        projections = store.get_feature_service(USER_SERVICE).feature_view_projections
+        self._views = [
+            (store.get_feature_view(projection.name), [field.name for field in projection.features]) for projection in projections
+        ]
 
     async def read(self, user_id: str) -> NDArray[np.float32] | None:
         """float32 [U] in the order of features.USER_FEATURES; None for a user whom the online store does not know."""
+        key = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
+        row: dict[str, object] = {}
         with _feast_errors("reading a user's features"):
-            reply = await self._store.get_online_features_async(self._service, [{"user_id": user_id}])
-            row = {name: values[0] for name, values in reply.to_dict().items()}
-            values = [row[feature.name] for feature in USER_FEATURES]
+            for view, names in self._views:
+                ((_, found),) = await _online_store(self._store).online_read_async(self._store.config, view, [key], [*names])
+                row |= {name: _number(value) for name, value in (found or {}).items()}
+        values = [row.get(feature.name) for feature in USER_FEATURES]
         if all(value is None for value in values):
             return None
         filled = [feature.default if value is None else value for feature, value in zip(USER_FEATURES, values, strict=True)]
@@ -107,6 +114,11 @@ class UserFeatures:
         client = _online_store(self._store)._client_async
         if client is not None:
             await client.aclose()
+
+
+def _number(value: Value) -> object:
+    kind = value.WhichOneof("val")
+    return None if kind is None else getattr(value, kind)
 
 
 def _column(values: Sequence[object]) -> NDArray[Any]:
