@@ -15,6 +15,7 @@ from kserve import Model, ModelRepository
 from kserve.errors import ModelNotFound, ModelNotReady
 from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.rest.v1_endpoints import register_v1_endpoints
+from starlette.types import ASGIApp
 
 from inference_graph.catalogue import Catalogue
 from inference_graph.pipeline import Answer, Pipeline
@@ -27,6 +28,7 @@ from inference_graph.serving.gauges import VersionsSeen
 from inference_graph.serving.graph_feed import Graph
 from inference_graph.serving.openapi import openapi
 from inference_graph.serving.pages import pages
+from inference_graph.serving.predicting import Predicting
 from inference_graph.serving.protocol import Arrival, Surface, parse_predict
 from inference_graph.sources.similar_to_liked import SimilarToLiked
 from inference_graph.types import Deadline, Query, Rows
@@ -152,7 +154,7 @@ def _seeds(pipeline: Pipeline, query: Query) -> Rows:
     return np.empty(0, np.int32)
 
 
-def build_app(names: Mapping[str, Surface], in_use: InUse, log: EventLog) -> FastAPI:
+def build_app(names: Mapping[str, Surface], in_use: InUse, log: EventLog) -> ASGIApp:
     """Every route: KServe's v1 for the models, ours for the rest. KServe's v2 and its gRPC are not served (ADR)."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     models, versions = ModelRepository(), VersionsSeen()
@@ -160,9 +162,10 @@ def build_app(names: Mapping[str, Surface], in_use: InUse, log: EventLog) -> Fas
         models.update(Recommender(name, surface, in_use, versions))
     app.include_router(pages(openapi(names)))
     app.include_router(event_routes(log, lambda: in_use.graph.event_types, lambda: in_use.catalogue))
-    register_v1_endpoints(app, DataPlane(model_registry=models), None)
-    install(app, {ModelNotFound: _not_found, ModelNotReady: _not_ready})
-    return app
+    plane, vendors = DataPlane(model_registry=models), {ModelNotFound: _not_found, ModelNotReady: _not_ready}
+    register_v1_endpoints(app, plane, None)
+    install(app, vendors)
+    return Predicting(app, plane, {f"/v1/models/{name}:predict": name for name in names}, ModelNotReady, vendors)
 
 
 def paths(names: Mapping[str, Surface]) -> dict[str, str]:
