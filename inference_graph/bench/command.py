@@ -125,6 +125,48 @@ def overload(
         raise typer.Exit(1)
 
 
+@app.command()
+def scale(
+    items: Annotated[str, typer.Option(metavar="LIST", help="Sizes of the catalogues, in items.")] = "10000,100000,1000000",
+    json_file: Json = None,
+) -> None:
+    """Measure invented catalogues of several sizes, with the same users: what grows with the catalogue, and what does not.
+
+    Nothing needs to run here: each size gets a Redis, model servers and a transformer of its own. What is made stays in
+    .run/scale and is used again; a million items take 4 GB of disk, 6 GB of memory and several minutes the first time.
+    Exits 1 if an answer was an error or degraded.
+
+    Examples:
+
+      inference-graph bench scale --items 10000,100000
+
+      inference-graph bench scale --json scale.json
+    """
+    from rich.console import Console
+
+    from inference_graph.bench.scale import scaled
+    from inference_graph.bench.scale_table import show_scale
+    from inference_graph.local.stopping import StopRequested
+    from inference_graph.workspace import home
+
+    try:
+        report = scaled(_sizes(items), home() / "scale", _say)
+    except StopRequested as request:
+        raise typer.Exit(130) from request
+    show_scale(Console(highlight=False), report)
+    _write(json_file, report.document())
+    if not report.faultless:
+        typer.echo("some answers were errors or degraded: see the table", err=True)
+        raise typer.Exit(1)
+
+
+def _sizes(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.strip().isdigit() and 2_000 <= int(part) <= 5_000_000 for part in parts):
+        raise InvalidConfiguration(f"--items: expected sizes from 2000 to 5000000 such as 10000,100000, got {text!r}")
+    return sorted({int(part) for part in parts})
+
+
 def _rates(text: str) -> list[float]:
     try:
         found = [float(part) for part in text.split(",")]

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from inference_graph.catalogue import Catalogue
+from inference_graph.catalogue import Catalogue, let_go
 from inference_graph.errors import InvalidSnapshot
 from inference_graph.snapshots import SnapshotStore
 
@@ -36,6 +36,7 @@ class CatalogueFeed:
         self._refused: dict[str, float] = {}
         self._said = ""
         self._reading: asyncio.Task[str] | None = None
+        self._retired: Catalogue | None = None
         self.catalogue: Catalogue | None = None
 
     async def run(self) -> None:
@@ -46,6 +47,7 @@ class CatalogueFeed:
 
     async def look(self) -> None:
         """Takes up the published snapshot if it is another one and good; else the one in use stays."""
+        await self._let_go()
         name = self._pin
         try:
             if name is None:
@@ -91,9 +93,15 @@ class CatalogueFeed:
         columns = opened.arrays.features.shape[1]
         if columns < needed:
             raise InvalidSnapshot(f"{name}: {columns} feature columns, expected at least the {needed} that the ranking model takes")
-        self.catalogue = opened
+        self._retired, self.catalogue = self.catalogue, opened
         self._refused.clear()
         logger.info("snapshot %s in use: %d items", name, len(opened))
+
+    async def _let_go(self) -> None:
+        """A look later no request uses the snapshot before; dropped here, a large one would hold up the event loop."""
+        retired, self._retired = self._retired, None
+        if retired is not None:
+            await asyncio.to_thread(let_go, retired)
 
     def _refuse(self, name: str | None, reason: str) -> None:
         """One line for each snapshot and reason, however often it is looked at."""

@@ -21,7 +21,7 @@ from rec_models.configuration import Lists
 
 Floats = NDArray[np.float32]
 CLUSTER_LISTS, SAMPLED_A_CLUSTER, ROUNDS, TURNS = 8, 64, 8, 8
-LEAST_SPREAD = 1e-3
+LEAST_SPREAD = 1e-2
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,78 @@
+"""Another snapshot taken up while requests come in: is any of them late for it?"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from inference_graph.bench.http_messages import predict
+from inference_graph.bench.open_loop import Outcome, offer
+from inference_graph.bench.scale_world import World
+from inference_graph.catalogue import Catalogue, write_snapshot
+
+RATE, STEADY_SECONDS, BEFORE_SECONDS, AFTER_SECONDS = 20.0, 20.0, 1.0, 9.0
+SWAPS = 3
+LIMIT = 10
+
+
+@dataclass(frozen=True)
+class Swap:
+    """`worst_ms` of the requests from a publishing on, the median of several swaps; `steady_p99_ms` and `steady_worst_ms` at the
+    same rate with nothing going on.
+    """
+
+    steady_p99_ms: float
+    steady_worst_ms: float
+    worst_ms: float
+    worst_of_each_ms: Sequence[float]
+    not_full: int
+
+    @property
+    def ratio(self) -> float:
+        return self.worst_ms / self.steady_p99_ms
+
+
+async def swap(world: World, catalogue: Catalogue, users: Sequence[str]) -> Swap:
+    """Offers a steady rate, once undisturbed and once with a snapshot of the same size published in the middle."""
+    requests = [predict("recommender", user, LIMIT, world.now) for user in users]
+    other = await asyncio.to_thread(_another, world, catalogue)
+    port, check = world.ports.transformer, world.stopping.check
+    steady = await offer(port, requests, RATE, STEADY_SECONDS, check)
+    disturbed = []
+    for turn in range(SWAPS):
+        folder = other if turn % 2 == 0 else Path(world.workspace.snapshots) / catalogue.name
+        publishing = asyncio.create_task(_publish_after(world, folder, BEFORE_SECONDS))
+        try:
+            disturbed.append(await offer(port, requests, RATE, BEFORE_SECONDS + AFTER_SECONDS, check))
+            await publishing
+        finally:
+            publishing.cancel()
+    worst = [_milliseconds([outcome for outcome in part if outcome.due >= BEFORE_SECONDS], 100) for part in disturbed]
+    return Swap(
+        steady_p99_ms=_milliseconds(steady, 99),
+        steady_worst_ms=_milliseconds(steady, 100),
+        worst_ms=float(np.median(worst)),
+        worst_of_each_ms=worst,
+        not_full=sum(not outcome.full for part in (steady, *disturbed) for outcome in part),
+    )
+
+
+def _another(world: World, catalogue: Catalogue) -> Path:
+    """The same catalogue as of a second later: every file is written, and read, anew."""
+    facts = {"categories": catalogue.categories, "attributes": catalogue.attributes}
+    newest = catalogue.newest_event + 1
+    return write_snapshot(world.store.staging, catalogue.arrays, **facts, newest_event=newest, created=time.time())  # type: ignore[arg-type]
+
+
+async def _publish_after(world: World, folder: Path, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    await asyncio.to_thread(world.store.publish, folder)
+
+
+def _milliseconds(outcomes: Sequence[Outcome], share: float) -> float:
+    return round(float(np.percentile([outcome.milliseconds for outcome in outcomes], share)), 2)
