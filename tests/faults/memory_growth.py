@@ -18,6 +18,7 @@ from fault_matrix.bed import running_up
 from inference_graph.bench.http_messages import predict
 from inference_graph.bench.open_loop import Outcome, offer
 from inference_graph.bench.process_use import memory_mb
+from inference_graph.bench.refusals import REFUSED
 from inference_graph.bench.running import Running
 from inference_graph.bench.users import sample_users
 from inference_graph.workspace import home
@@ -39,10 +40,12 @@ class Growth:
     minutes: float
     rate: float
     requests: int
+    refused: int
     failed: int
     before_mb: float
     after_mb: float
     most_percent: float
+    samples_mb: Sequence[float]
 
     @property
     def percent(self) -> float:
@@ -72,7 +75,9 @@ async def measure(minutes: float, rate: float, warm_up_seconds: float, most_perc
             outcomes = await _offer(running, requests, rate, minutes * 60)
             sampling.cancel()
     before, after = growth_of(samples)
-    return Growth(minutes, rate, len(outcomes), sum(outcome.status != 200 for outcome in outcomes), before, after, most_percent)
+    refused = sum(outcome.status == REFUSED for outcome in outcomes)
+    failed = sum(outcome.status not in (200, REFUSED) for outcome in outcomes)
+    return Growth(minutes, rate, len(outcomes), refused, failed, before, after, most_percent, samples)
 
 
 async def _offer(running: Running, requests: Sequence[bytes], rate: float, seconds: float) -> list[Outcome]:
@@ -100,7 +105,7 @@ def main() -> None:
     given = parser.parse_args()
     growth = asyncio.run(measure(given.minutes, given.rate, given.warm_up, given.most))
     console = Console(highlight=False)
-    console.print(f"{growth.requests} requests in {growth.minutes:g} minutes, {growth.failed} of them not answered by 200")
+    console.print(f"{growth.requests} requests in {growth.minutes:g} minutes, {growth.refused} refused, {growth.failed} failed")
     console.print(f"private memory of the transformer: {growth.before_mb:.1f} MB, then {growth.after_mb:.1f} MB: {growth.percent:+.2f} %")
     if given.json:
         given.json.write_text(json.dumps({**asdict(growth), "percent": growth.percent, "passed": growth.passed}))
