@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Swap:
     steady_worst_ms: float
     worst_ms: float
     worst_of_each_ms: Sequence[float]
-    not_full: int
+    without: Mapping[str, int]
 
     @property
     def ratio(self) -> float:
@@ -58,8 +59,12 @@ async def swap(world: World, catalogue: Catalogue, users: Sequence[str]) -> Swap
         steady_worst_ms=_milliseconds(steady, 100),
         worst_ms=float(np.median(worst)),
         worst_of_each_ms=worst,
-        not_full=sum(not outcome.full for part in (steady, *disturbed) for outcome in part),
+        without=dict(Counter(name for part in (steady, *disturbed) for outcome in part for name in _without(outcome))),
     )
+
+
+def _without(outcome: Outcome) -> tuple[str, ...]:
+    return outcome.degraded if outcome.status == 200 else (f"status {outcome.status}",)
 
 
 def _another(world: World, catalogue: Catalogue) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from rich.console import Console
@@ -34,13 +35,16 @@ ROWS: tuple[tuple[str, Callable[[SizeFigures], str]], ...] = (
     ("snapshot swap at 20 a second: worst, ms", lambda size: f"{size.swap.worst_ms:.1f}"),
     ("undisturbed at 20 a second: p99, ms", lambda size: f"{size.swap.steady_p99_ms:.1f}"),
     ("worst of the swap / undisturbed p99", lambda size: f"{size.swap.ratio:.2f}"),
-    ("answers that were not full", lambda size: str(size.not_full + size.swap.not_full)),
+    ("answers that did without something", lambda size: str(sum(size.without.values()))),
+    ("the same, during the swaps", lambda size: str(sum(size.swap.without.values()))),
 )
 
 
 def show_scale(console: Console, report: ScaleReport) -> None:
     show_machine(console, report.machine)
-    table = Table("", box=None, header_style="bold", title="the same users over catalogues of several sizes", title_justify="left")
+    title = "the same users over catalogues of several sizes"
+    table = Table(box=None, header_style="bold", title=title, title_justify="left")
+    table.add_column("", no_wrap=True)
     for size in report.sizes:
         table.add_column(f"{size.items:,} items", justify="right")
     for words, value in ROWS:
@@ -48,6 +52,8 @@ def show_scale(console: Console, report: ScaleReport) -> None:
     console.print(table)
     for size in report.sizes:
         console.print(f"{size.items:,} items: {size.card.get('catalogue_limit', '')}", soft_wrap=True)
+        for name, count in sorted((Counter(size.without) + Counter(size.swap.without)).items()):
+            console.print(f"  {count} answers: {name}")
         for width, found in size.vectors_by_width.items():
             console.print(f"  EF_RUNTIME {width}: recall@100 {found.recall:.3f}, 5 seeds {found.p50_ms:.1f} ms")
         for probes, recall in size.card.get("lists", {}).get("recall_by_probes", {}).items():

@@ -16,12 +16,12 @@ from inference_graph.errors import InvalidConfiguration
 PROCESSES = ("redis", "retrieval", "ranking", "transformer")
 
 
-def figures(items: int, cpu: float = 2.0, not_full: int = 0) -> SizeFigures:
+def figures(items: int, cpu: float = 2.0, **without: int) -> SizeFigures:
     memory = dict.fromkeys(PROCESSES, 100.0)
     return SizeFigures(
         items=items,
         requests=10,
-        not_full=0,
+        without={},
         p50_ms=9.0,
         p99_ms=20.0,
         controller_cpu_ms=cpu,
@@ -36,7 +36,7 @@ def figures(items: int, cpu: float = 2.0, not_full: int = 0) -> SizeFigures:
         seconds=dict.fromkeys([*(f"{name} ready" for name in PROCESSES), "index"], 1.0),
         peak_rss_mb=memory,
         private_mb=memory,
-        swap=Swap(40.0, 50.0, 60.0, (60.0,), not_full),
+        swap=Swap(40.0, 50.0, 60.0, (60.0,), without),
     )
 
 
@@ -52,7 +52,8 @@ def test_the_ratio_is_the_largest_to_the_smallest_and_a_degraded_answer_is_a_fau
     assert report.controller_ratio == pytest.approx(1.2)
     assert report.faultless
     assert report.document()["controller_ratio"] == 1.2
-    assert not ScaleReport({}, [figures(10_000, not_full=1)]).faultless
+    assert not ScaleReport({}, [figures(10_000, ranker=1)]).faultless
+    assert ScaleReport({}, [figures(10_000, fewer_candidates=3)]).faultless
 
 
 def test_recall_is_printed_beside_the_time():
