@@ -21,7 +21,9 @@ def open_filesystem(uri: str) -> tuple[fs.FileSystem, str]:
         return filesystem, path.rstrip("/")
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     scheme: Literal["http", "https"] = "http" if endpoint and endpoint.startswith("http://") else "https"
-    filesystem = fs.S3FileSystem(endpoint_override=endpoint, scheme=scheme, connect_timeout=3, request_timeout=10)
+    # Each attempt may take the whole timeout, in a thread that the end of the process waits for; the default is three.
+    retry = fs.AwsStandardS3RetryStrategy(max_attempts=2)
+    filesystem = fs.S3FileSystem(endpoint_override=endpoint, scheme=scheme, connect_timeout=3, request_timeout=10, retry_strategy=retry)
     return filesystem, uri.removeprefix("s3://").rstrip("/")
 
 

@@ -174,7 +174,9 @@ def paths(names: Mapping[str, Surface]) -> dict[str, str]:
 
 
 def _not_found(error: Exception) -> Fault:
-    return Fault(404, f"model: {error} GET /v1/models names those that do.", "model")
+    # KServe keeps the name, which may hold anything, only within a sentence.
+    name = str(error).removeprefix("Model with name ").removesuffix(" does not exist.")
+    return Fault(404, f"model: expected one that GET /v1/models names, got {name[:80]!r}", "model")
 
 
 def _not_ready(error: Exception) -> Fault:

@@ -15,9 +15,10 @@ from fault_matrix.bed import Bed, running_up
 from fault_matrix.cells import every_cell
 from fault_matrix.report import show, write_json, write_markdown
 from fault_matrix.scene import Cell, play
-from fault_matrix.verdict import Bounds, Verdict
+from fault_matrix.verdict import BEFORE, Bounds, Verdict
 from inference_graph.workspace import home
 
+ATTEMPTS = 3
 EXAMPLES = """examples:
   make test-faults
   make test-faults CELLS=redis,ranking
@@ -52,11 +53,20 @@ async def run(cells: Sequence[Cell], console: Console) -> list[Verdict]:
         async with running_up(home(), Path(folder)), Bed.made(home(), Path(folder)) as bed:
             verdicts = []
             for cell in cells:
-                verdicts.append(await play(cell, bed, Bounds.of(bed.budget)))
+                verdicts.append(await _settled(cell, bed))
                 console.print(f"{'passed' if verdicts[-1].passed else 'FAILED'}  {cell.name}")
                 for problem in verdicts[-1].problems:
                     console.print(f"        {problem}", soft_wrap=True)
             return verdicts
+
+
+async def _settled(cell: Cell, bed: Bed) -> Verdict:
+    """A cell whose answers named something before its fault shows a machine without time, not the fault: it is played again."""
+    for _ in range(ATTEMPTS):
+        verdict = await play(cell, bed, Bounds.of(bed.budget))
+        if not any(BEFORE in problem for problem in verdict.problems):
+            break
+    return verdict
 
 
 if __name__ == "__main__":

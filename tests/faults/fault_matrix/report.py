@@ -23,7 +23,7 @@ def row(verdict: Verdict) -> tuple[str, ...]:
         verdict.fault,
         f"{verdict.answers} ({verdict.during} during)",
         f"{100 * verdict.full / max(1, verdict.answers):.4g} %",
-        ", ".join(verdict.degraded) or "nothing",
+        ("" if verdict.exact else "any of ") + (", ".join(verdict.degraded) or "nothing"),
         f"{verdict.p99_ms:.0f}",
         f"{verdict.clean_after_s:.1f}",
         "passed" if verdict.passed else "FAILED",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -130,6 +131,7 @@ async def _stored_remotely(bed: Bed) -> AsyncIterator[tuple[Proxy, dict[str, str
 
 @contextmanager
 def _s3_server() -> Iterator[int]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # which would say each request
     server = ThreadedMotoServer(ip_address=HOST, port=0, verbose=False)
     server.start()
     try:

@@ -34,6 +34,8 @@ def main() -> None:
     outcome = asyncio.run(_run(given.requests, console))
     if outcome.p99_ratio > MOST_RATIO:
         outcome.problems.append(f"the good client's p99 is {outcome.p99_ratio:.2f} x as long beside it, expected at most {MOST_RATIO}")
+    if outcome.good_refused:
+        outcome.problems.append(f"{outcome.good_refused} of {outcome.good_answers} answers of the good client were 429")
     _show(outcome, console)
     if given.json:
         given.json.write_text(json.dumps({"machine": machine(), **asdict(outcome), "p99_ratio": outcome.p99_ratio}, indent=1) + "\n")

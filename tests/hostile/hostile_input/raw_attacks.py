@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from hostile_input.attacks import PREDICT
 from hostile_input.sending import ANSWER_SECONDS, Reply, Sender, faults_of, read_reply
@@ -17,7 +17,7 @@ def raw_attacks(host: str, port: int) -> Mapping[str, Callable[[], list[str]]]:
     """Each by name; called, it says what was wrong with the server's behaviour."""
 
     def once(expected: int, *parts: bytes) -> Callable[[], list[str]]:
-        return lambda: _expect(expected, Sender(host, port).exchange(*parts))
+        return lambda: _ask(host, port, expected, *parts)
 
     chunked = f"{POST}Transfer-Encoding: chunked\r\n\r\n".encode()
     return {
@@ -43,6 +43,11 @@ def raw_attacks(host: str, port: int) -> Mapping[str, Callable[[], list[str]]]:
         "a head of one byte a second": lambda: _slow(host, port, b"GET / HTTP/1.1\r\nX-A: ", b"a"),
         "200 silent connections": lambda: _silent(host, port),
     }
+
+
+def _ask(host: str, port: int, expected: int, *parts: bytes) -> list[str]:
+    with closing(Sender(host, port)) as sender:
+        return _expect(expected, sender.exchange(*parts))
 
 
 def _expect(status: int, reply: Reply) -> list[str]:
@@ -80,7 +85,7 @@ def _silent(host: str, port: int) -> list[str]:
     """They keep nobody out."""
     connections = [socket.create_connection((host, port), ANSWER_SECONDS) for _ in range(200)]
     try:
-        return _expect(200, Sender(host, port).request("GET", "/", (), b""))
+        return _ask(host, port, 200, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     finally:
         for connection in connections:
             connection.close()

@@ -94,9 +94,9 @@ def faults_of(reply: Reply, named: str | None = None) -> list[str]:
     except (ValueError, KeyError, TypeError):
         return [f"status {reply.status} whose body is not our error: {reply.body[:200]!r}"]
     problems = [] if isinstance(field, str) and field and body.get("request_id") else [f"status {reply.status} names no field: {error}"]
-    if not error.startswith(f"{field}: expected") and reply.status != 404:
+    if not error.startswith(f"{field}: expected"):
         problems.append(f"status {reply.status} does not begin with its field and the expectation: {error[:200]}")
-    if ", got " not in error and reply.status != 404:
+    if ", got " not in error:
         problems.append(f"status {reply.status} does not say what came: {error[:200]}")
     if any(ord(character) < 32 for character in error) or len(error) > 2_000:
         problems.append(f"status {reply.status} repeats what should not be logged: {error[:100]!r}")
