@@ -72,6 +72,8 @@ async def find_capacity(session: Session, port: int, bound_ms: float, seconds: f
         session.say(f"{good:6.1f} a second is too much for {LONGER * seconds:g} s")
         trials.append(longer)
         good *= LESS
+        if good < 1.0:
+            raise InferenceGraphError(f"no rate holds for {LONGER * seconds:g} s within {bound_ms:g} ms: is the machine busy?")
     return round(good, 1), [*trials, longer]
 
 
