@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal, Self
 
 import numpy as np
@@ -84,4 +85,4 @@ def read_reply(index: str, reply: Sequence[object]) -> list[tuple[bytes, float]]
         found = [(key[start:], 1.0 - float(fields[1])) for key, fields in zip(reply[1::2], reply[2::2], strict=True)]  # type: ignore[index]
     except (TypeError, ValueError, IndexError) as error:
         raise DependencyBadResponse(f"a vector search replied {str(reply)[:200]}") from error
-    return sorted(found, key=lambda pair: -pair[1])
+    return sorted(found, key=itemgetter(1), reverse=True)
