@@ -7,7 +7,6 @@ import asyncio
 import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -38,7 +37,7 @@ def main() -> None:
         outcome.problems.append(f"{outcome.good_refused} of {outcome.good_answers} answers of the good client were 429")
     _show(outcome, console)
     if given.json:
-        given.json.write_text(json.dumps({"machine": machine(), **asdict(outcome), "p99_ratio": outcome.p99_ratio}, indent=1) + "\n")
+        given.json.write_text(json.dumps({"machine": machine(), **vars(outcome), "p99_ratio": outcome.p99_ratio}, indent=1) + "\n")
     sys.exit(1 if outcome.problems else 0)
 
 
