@@ -40,13 +40,17 @@ class Scene:
 
 @dataclass(frozen=True)
 class Cell:
-    """`degraded`: what the contract says that answers name during the fault, any part of it where not `exact`."""
+    """`degraded`: what the contract says that answers name during the fault, any part of it where not `exact`.
+
+    `afterwards`: what they may name too while the service comes back, for no longer than everything else.
+    """
 
     service: str
     fault: str
     degraded: tuple[str, ...]
     scene: Callable[[Bed], AbstractAsyncContextManager[Scene]]
     exact: bool = True
+    afterwards: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -81,7 +85,9 @@ async def _played(cell: Cell, bed: Bed, bounds: Bounds) -> Verdict:
             window.returned = loop.time()
             await _until_clean(answers, window.returned)
         more = await scene.check(answers)
-    return judge((cell.service, cell.fault), cell.degraded, answers, window, replace(bounds, exact=cell.exact), more)
+    return judge(
+        (cell.service, cell.fault), cell.degraded, answers, window, replace(bounds, exact=cell.exact, afterwards=cell.afterwards), more
+    )
 
 
 async def _clean(url: str, bed: Bed) -> None:

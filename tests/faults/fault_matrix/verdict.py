@@ -32,6 +32,7 @@ class Bounds:
     milliseconds: float
     misnamed: float = 0.0
     exact: bool = True
+    afterwards: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, budget: float) -> Bounds:
@@ -95,13 +96,13 @@ def _unanswered(answers: Sequence[Answer]) -> list[str]:
 
 
 def _misnamed(expected: tuple[str, ...], answers: Sequence[Answer], window: Window, bounds: Bounds) -> list[str]:
-    found = Counter(filter(None, (_misnaming(answer, expected, window, bounds.exact) for answer in answers if answer.status == 200)))
+    found = Counter(filter(None, (_misnaming(answer, expected, window, bounds) for answer in answers if answer.status == 200)))
     if found.total() <= bounds.misnamed * len(answers):
         return []
     return [f"{count} answers {what}" for what, count in found.most_common(5)]
 
 
-def _misnaming(answer: Answer, expected: tuple[str, ...], window: Window, exact: bool) -> str:
+def _misnaming(answer: Answer, expected: tuple[str, ...], window: Window, bounds: Bounds) -> str:
     """What is wrong with the names, or empty.
 
     Before the fault nothing is missed, during it exactly what the contract names, five seconds after the return nothing.
@@ -110,8 +111,9 @@ def _misnaming(answer: Answer, expected: tuple[str, ...], window: Window, exact:
     came = answer.degraded
     if answer.received <= window.began:
         return "" if came == () else f"{BEFORE} named {came}"
-    if exact and answer.due >= window.complete and answer.received <= window.ending:
+    if bounds.exact and answer.due >= window.complete and answer.received <= window.ending:
         return "" if came == expected else f"during the fault named {came}, expected {expected}"
     if answer.due >= window.returned + RETURN_SECONDS:
         return "" if came == () else f"more than {RETURN_SECONDS:.0f} s after the return named {came}"
-    return "" if set(came) <= set(expected) else f"while the fault came or went named {came}, expected some of {expected}"
+    allowed = {*expected, *(bounds.afterwards if answer.received > window.ending else ())}
+    return "" if set(came) <= allowed else f"while the fault came or went named {came}, expected some of {expected}"
