@@ -101,7 +101,7 @@ $(READY):
 	@$(TIED) $(UV) pip sync --python .venv-tf218/bin/python --require-hashes requirements-tf218.lock
 	@touch $@
 
-# An environment of another Python, or of another folder than this (a moved checkout), is made anew.
+# An environment of another Python (two of one version do not mix), or of another folder than this (a moved checkout), is made anew.
 define create_environment
 	if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; else set -- python3.11 python3; fi; \
 	for candidate; do \
@@ -116,7 +116,7 @@ define create_environment
 	fi; \
 	clear=; \
 	if [ -e $(1) ]; then \
-	  grep -qsF "$(CURDIR)/$(1)" $(1)/bin/activate && $(1)/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || clear=--clear; \
+	  grep -qsF "$(CURDIR)/$(1)" $(1)/bin/activate && [ "$$(readlink -f $(1)/bin/python)" = "$$("$$candidate" -c 'import os, sys; print(os.path.realpath(sys.executable))')" ] || clear=--clear; \
 	fi; \
 	"$$candidate" -m venv $$clear $(1)
 endef

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from contextvars import ContextVar
 
 HEARTBEAT_SECONDS = 0.01
+REMEMBERED = 100
 
 _ARRIVED: ContextVar[float] = ContextVar("arrived")
 
@@ -16,6 +18,12 @@ class EventLoopLag:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self._lately: deque[float] = deque(maxlen=REMEMBERED)
+
+    @property
+    def worst(self) -> float:
+        """The longest of about the last second."""
+        return max(self._lately, default=0.0)
 
     async def watch(self) -> None:
         """For ever."""
@@ -23,6 +31,7 @@ class EventLoopLag:
             due = time.perf_counter() + HEARTBEAT_SECONDS
             await asyncio.sleep(HEARTBEAT_SECONDS)
             self.seconds = max(0.0, time.perf_counter() - due)
+            self._lately.append(self.seconds)
 
 
 def arrives(lag: float) -> None:

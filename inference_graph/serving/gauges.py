@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 
 from inference_graph import metrics
 from inference_graph.catalogue import Catalogue
 from inference_graph.overload import Overload
-
-SAMPLE_SECONDS = 0.1
-WINDOW = 10
+from inference_graph.serving.arrivals import EventLoopLag
 
 
 def watch_ages(catalogue: Callable[[], Catalogue | None]) -> None:
@@ -30,14 +27,8 @@ def watch_overload(overload: Overload) -> None:
     metrics.CONCURRENCY_LIMIT.set_function(lambda: overload.concurrency)
 
 
-async def watch_event_loop() -> None:
-    """For ever: the longest delay of a timer in the last second."""
-    late: list[float] = []
-    while True:
-        due = time.perf_counter() + SAMPLE_SECONDS
-        await asyncio.sleep(SAMPLE_SECONDS)
-        late = [*late[-WINDOW + 1 :], max(0.0, time.perf_counter() - due)]
-        metrics.EVENT_LOOP_LAG.set(max(late))
+def watch_event_loop(lag: EventLoopLag) -> None:
+    metrics.EVENT_LOOP_LAG.set_function(lambda: lag.worst)
 
 
 class VersionsSeen:

@@ -99,8 +99,9 @@ async def serve(settings: Settings, names: Mapping[str, Surface]) -> None:
     server.serves(Front(app, paths(names), limits, lambda: server.draining, overload, lag), http)
     watch_ages(lambda: process.catalogue)
     watch_overload(overload)
+    watch_event_loop(lag)
     logger.info("listening on http://%s:%d, models %s", settings.host, settings.port, ", ".join(names))
-    background = [services.features.open(), process.graphs.run(), catalogues.run(), watch_event_loop(), lag.watch()]
+    background = [services.features.open(), process.graphs.run(), catalogues.run(), lag.watch()]
     try:
         async with _running(*background, _become_ready(process, services, settings.startup_grace_seconds)):
             await server.serve(sockets=[listener])

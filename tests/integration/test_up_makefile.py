@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("sh", "make", "date", "cat", "cksum", "tr", "echo", "grep", "rm", "touch", "printf", "env", "uname", "setpriv")
+NEEDED = ("sh", "make", "date", "cat", "cksum", "tr", "echo", "grep", "rm", "touch", "printf", "env", "uname", "setpriv", "readlink")
 READS = ("Makefile", "requirements.lock", "requirements-uv.txt", "pyproject.toml")
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
@@ -70,6 +70,17 @@ def test_a_newer_python3_does_not_hide_python3_11(machine):
     machine.has("python3", 'case "$2" in *version_info*) exit 1;; esac; echo "the newer one" >&2; exit 1')
     machine.has("python3.11", 'case "$1" in -m) echo "makes $3" >&2; exit 9;; esac')
     assert machine.make("run").stderr.startswith("makes .venv\n")
+
+
+@pytest.mark.parametrize(("own", "arguments"), [(True, "-m venv .venv"), (False, "-m venv --clear .venv")])
+def test_an_environment_of_another_python_3_11_is_made_anew_and_its_own_is_kept(machine, own, arguments):
+    machine.writes(machine.checkout / "other python", "exit 0")
+    mine, bin_folder = machine.path / "python3.11", machine.checkout / ".venv" / "bin"
+    machine.has("python3.11", f'case "$1$2" in -mvenv) echo "$@" >&2; exit 9;; -c*realpath*) echo "{mine}";; esac')
+    bin_folder.mkdir(parents=True)
+    (bin_folder / "activate").write_text(f'VIRTUAL_ENV="{machine.checkout}/.venv"')
+    (bin_folder / "python").symlink_to(mine if own else machine.checkout / "other python")
+    assert machine.make("run").stderr.startswith(f"{arguments}\n")
 
 
 def test_where_no_embedded_redis_exists_one_is_asked_for_before_anything_else(machine):
