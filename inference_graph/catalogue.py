@@ -82,7 +82,8 @@ class Catalogue:
         if len(item_ids) == 0 or len(self) == 0:
             return np.full(len(item_ids), -1, np.int32)
         known = self.arrays.item_ids
-        wanted = np.array([i.encode() if isinstance(i, str) else i for i in item_ids], np.bytes_)
+        texts = item_ids if isinstance(item_ids[0], bytes) else [i.encode() if isinstance(i, str) else i for i in item_ids]
+        wanted = np.asarray(texts, np.bytes_)
         if wanted.itemsize > known.itemsize:
             # Else numpy copies every id of the catalogue to the width of the longest one asked for.
             wanted = np.where(np.char.str_len(wanted) > known.itemsize, b"", wanted).astype(known.dtype)

@@ -11,6 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_graph.grouping import group
+
 DAY_SECONDS = 86_400.0
 
 
@@ -112,9 +114,9 @@ def next_item_scores(
     weights, known = weights[known >= 0], known[known >= 0]
     rows, scores = next_rows[known].ravel(), (next_scores[known] * weights[:, None]).ravel()
     rows, scores = rows[rows >= 0], scores[rows >= 0]
-    ordered = np.sort(rows)
-    successors = ordered[np.diff(ordered, prepend=np.int32(-1)) != 0]
-    index = np.searchsorted(successors, rows)
-    total = np.bincount(index, scores, len(successors)).astype(np.float32)
-    order = np.lexsort((successors, -total))
-    return successors[order], total[order]
+    if len(rows) == 0:
+        return rows, scores
+    groups = group(rows)
+    total = np.add.reduceat(scores[groups.order], groups.starts)
+    order = np.argsort(-total, kind="stable")
+    return groups.rows[order], total[order]

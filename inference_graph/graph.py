@@ -163,8 +163,7 @@ def _pipeline(name: str, surface: Surface, config: GraphConfig, clients: Clients
     ranker = surface.ranker
     return Pipeline(
         surface=name,
-        history=Step("user", "history", clients.user_events, surface.user_timeout_seconds),
-        user_features=Step("user", "user_features", clients.user_features, surface.user_timeout_seconds),
+        users=Step("user", "history", clients.users, surface.user_timeout_seconds),
         sources=sources,
         filters=tuple((_name(f), f) for f in surface.filters if f not in late),
         candidate_limit=surface.candidates,

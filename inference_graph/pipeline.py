@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph import metrics
-from inference_graph.clients import EventStore, StoredUser, UserFeatureStore
+from inference_graph.clients import User, UserStore
 from inference_graph.features import TYPE_VALUES
 from inference_graph.hydrators.user_state import user_state
 from inference_graph.overload import Overload
@@ -24,6 +24,7 @@ from inference_graph.types import Candidates, Column, Deadline, Mask, Proposal, 
 BEYOND_LIMIT = "candidate_limit"
 FEWER = "fewer_candidates"
 POPULAR = "popular"
+USER_FEATURES = "user_features"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,8 +55,7 @@ class Pipeline:
     """One surface's stages. Filters and boosters are pairs of a name and a component."""
 
     surface: str
-    history: Step[EventStore]
-    user_features: Step[UserFeatureStore]
+    users: Step[UserStore]
     sources: tuple[Step[CandidateSource], ...]
     filters: tuple[tuple[str, Filter], ...]
     candidate_limit: int
@@ -107,24 +107,20 @@ class Pipeline:
             overloaded=bool(run.overloaded),
             ranker_late="ranker" in run.timed_out,
         )
-        self._count(answer)
+        # After the answer is on its way: nobody waits for a counter.
+        asyncio.get_running_loop().call_soon(self._count, answer)
         return answer
 
     async def _with_user(self, query: Query, run: Run) -> Query:
-        history, store = self.history, self.user_features.component
-        nobody: StoredUser | None = None
-        if query.user_id is None:
-            stored, features = await run.attempt(history, partial(history.component.read, None), nobody), None
-        else:
-            user_id = query.user_id
-            stored, features = await asyncio.gather(
-                run.attempt(history, partial(history.component.read, user_id), nobody),
-                run.attempt(self.user_features, partial(store.read, user_id), None),
-            )
-        if stored is None:
-            run.failed.add("blocked")
-        blocked = history.component.last_blocked if stored is None else stored.blocked
-        return query.with_user(user_state(query, stored, features, blocked, self.type_values))
+        store = self.users.component
+        nobody: User | None = None
+        user = await run.attempt(self.users, partial(store.read, query.user_id), nobody)
+        if user is None:
+            run.failed |= {"blocked"} if query.user_id is None else {"blocked", USER_FEATURES}
+            return query.with_user(user_state(query, None, None, store.last_blocked, self.type_values))
+        if user.features_error is not None:
+            run.without(USER_FEATURES, user.features_error.reason)
+        return query.with_user(user_state(query, user.stored, user.features, user.stored.blocked, self.type_values))
 
     async def _candidates(self, query: Query, run: Run) -> tuple[Candidates, dict[str, str | None]]:
         nothing = Proposal(np.empty(0, np.int32))

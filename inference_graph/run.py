@@ -81,11 +81,15 @@ class Run:
                 reason = "bug"
                 logger.exception("step %s failed in a way that nobody foresaw", step.name)
         self._blame(step, reason, started)
-        metrics.STEP_FAILURES.labels(step.name, reason).inc()
+        self.without(step.name, reason)
         if step.required:
             raise DependencyUnavailable(f"{step.name} is required and failed: {reason}")
-        self.failed.add(step.name)
         return default
+
+    def without(self, name: str, reason: str) -> None:
+        """The answer does without what failed for that reason."""
+        metrics.STEP_FAILURES.labels(name, reason).inc()
+        self.failed.add(name)
 
     def waited_in_vain(self) -> float:
         """Seconds, those of steps side by side once."""

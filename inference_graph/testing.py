@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.catalogue import Attribute, Catalogue, CatalogueArrays
-from inference_graph.clients import Array, Clients, StoredUser
-from inference_graph.errors import DependencyUnavailable
+from inference_graph.clients import Array, Clients, StoredUser, User
+from inference_graph.errors import DependencyError, DependencyUnavailable
 from inference_graph.features import ITEM_FEATURES, USER_FEATURES
 from inference_graph.types import Candidates, Event, Query
 
@@ -89,14 +89,11 @@ class FakeEvents:
     older: Set[bytes] = frozenset()
     down: bool = False
 
-    @property
-    def last_blocked(self) -> frozenset[str]:
-        return self.blocked
-
     async def read(self, user_id: str | None) -> StoredUser:
         if self.down:
             raise DependencyUnavailable("Redis is down")
-        return FakeStoredUser(self.users.get(user_id or "", []), self.older, self.blocked)
+        newest_first = sorted(self.users.get(user_id or "", []), key=lambda event: -event.timestamp)
+        return FakeStoredUser(newest_first, self.older, self.blocked)
 
 
 @dataclass
@@ -117,6 +114,32 @@ class FakeFeatures:
         return {name: np.array([self.items.get(i, {}).get(name, np.nan) for i in item_ids]) for name in names}
 
 
+@dataclass(frozen=True)
+class FakeUser:
+    stored: StoredUser
+    features: NDArray[np.float32] | None = None
+    features_error: DependencyError | None = None
+
+
+@dataclass(frozen=True)
+class FakeUsers:
+    """Both in one trip; features alone may be down."""
+
+    events: FakeEvents
+    features: FakeFeatures
+
+    @property
+    def last_blocked(self) -> frozenset[str]:
+        return self.events.blocked
+
+    async def read(self, user_id: str | None) -> User:
+        stored = await self.events.read(user_id)
+        try:
+            return FakeUser(stored, None if user_id is None else await self.features.read(user_id))
+        except DependencyError as error:
+            return FakeUser(stored, features_error=error)
+
+
 @dataclass
 class FakeVectors:
     """Exact search over a catalogue's vectors."""
@@ -124,13 +147,13 @@ class FakeVectors:
     catalogue: Catalogue
     down: bool = False
 
-    async def search(self, vectors: NDArray[np.float32], k: int) -> Sequence[Sequence[tuple[bytes, float]]]:
+    async def search(self, vectors: NDArray[np.float32], k: int) -> Sequence[Sequence[bytes]]:
         if self.down:
             raise DependencyUnavailable("Redis is down")
         similarity = vectors @ self.catalogue.arrays.vectors.astype(np.float32).T
         nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
         ids = self.catalogue.arrays.item_ids
-        return [[(bytes(ids[row]), float(similarity[i, row])) for row in rows] for i, rows in enumerate(nearest)]
+        return [[bytes(ids[row]) for row in rows] for rows in nearest]
 
 
 @dataclass(frozen=True)
@@ -199,7 +222,7 @@ class FakeClients:
         return {"scores": ((rows + 1) / (len(self.catalogue) + 1)).astype(np.float32)[None]}
 
     def clients(self) -> Clients:
-        return Clients(self.events, self.features, self.features, self.vectors, self.retrieval, self.ranking)
+        return Clients(FakeUsers(self.events, self.features), self.features, self.vectors, self.retrieval, self.ranking)
 
     def redis_goes_down(self) -> None:
         self.events.down = self.features.down = self.vectors.down = True

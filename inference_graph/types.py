@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inference_graph.catalogue import Catalogue
 from inference_graph.features import USER_FEATURES
+from inference_graph.grouping import group
 
 Rows = NDArray[np.int32]
 Ranks = NDArray[np.float32]
@@ -147,18 +148,17 @@ class Candidates:
     @classmethod
     def merge(cls, proposals: Sequence[Rows]) -> Candidates:
         """The union of what the sources proposed, each item once, with its first rank in each source."""
-        together = np.concatenate([np.empty(0, np.int32), *proposals])
-        # Sorted and compared: a thousand integers in a tenth of np.unique's time.
-        ordered = np.sort(together)
-        rows = ordered[np.diff(ordered, prepend=np.int32(-1)) != 0]
-        positions = np.searchsorted(rows, together)
-        ranks = np.full((len(rows), len(proposals)), np.nan, np.float32)
+        groups = group(np.concatenate([np.empty(0, np.int32), *proposals]))
+        ranks = np.full((len(groups.rows), len(proposals)), np.nan, np.float32)
+        sizes = np.diff(groups.starts, append=len(groups.order))
+        positions = np.empty(len(groups.order), np.intp)
+        positions[groups.order] = np.repeat(np.arange(len(groups.rows)), sizes)
         end = 0
         for source, proposed in enumerate(proposals):
             start, end = end, end + len(proposed)
             # The last write of a repeated item is its first rank.
             ranks[positions[start:end][::-1], source] = np.arange(len(proposed), 0, -1, dtype=np.float32)
-        return cls(rows, ranks, np.zeros(len(rows), np.float32))
+        return cls(groups.rows, ranks, np.zeros(len(groups.rows), np.float32))
 
     def take(self, where: Mask | NDArray[np.intp]) -> Candidates:
         columns = {name: column[where] for name, column in self.columns.items()}

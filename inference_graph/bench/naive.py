@@ -55,7 +55,7 @@ class Naive:
             client=client,
             keys=Keys(settings.redis_prefix),
             features=open_feature_store(settings.feature_registry, settings.feature_project, settings.redis_url, timeout=10.0),
-            clients=Clients(unused, unused, unused, search, *models),
+            clients=Clients(unused, unused, search, *models),
         )
 
     async def recommend(self, user_id: str, limit: int, now: float) -> dict[str, Any]:

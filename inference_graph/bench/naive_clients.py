@@ -50,7 +50,7 @@ class SearchOneByOne:
     client: redis.Redis
     prefix: str
 
-    async def search(self, vectors: NDArray[np.float32], k: int) -> Sequence[Sequence[tuple[bytes, float]]]:
+    async def search(self, vectors: NDArray[np.float32], k: int) -> Sequence[Sequence[bytes]]:
         client: Any = self.client
         index = client.get(pointer_key(self.prefix)).decode()
         start = len(item_key_prefix(index))
@@ -58,8 +58,7 @@ class SearchOneByOne:
         found = []
         for vector in vectors:
             documents = client.ft(index).search(query, {"vector": vector.tobytes()}).docs
-            nearest = [(document.id.encode()[start:], 1.0 - float(document.distance)) for document in documents]
-            found.append(sorted(nearest, key=lambda pair: -pair[1]))
+            found.append([document.id.encode()[start:] for document in documents])
         return found
 
 

@@ -25,7 +25,7 @@ from inference_graph.bench.users import sample_users
 from inference_graph.local.stopping import Stopping
 
 USERS, WARM_UP, REQUESTS, EXPLAINED, LIMIT = 200, 100, 400, 200, 10
-TOGETHER = (("history", "user_features"), ("two_tower", "similar_to_liked"), ("ranker",))
+TOGETHER = (("history",), ("two_tower", "similar_to_liked"), ("ranker",))
 """Remote steps by hop: those of one hop run side by side, and the longest counts."""
 
 

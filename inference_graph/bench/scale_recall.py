@@ -81,7 +81,7 @@ async def _at_width(connection: redis.asyncio.Redis, live: Live, asked: np.ndarr
         async with connection.pipeline(transaction=False) as pipeline:
             for vector in asked[start : start + SEEDS]:
                 # By hand: the command would not go below the number of neighbours.
-                query = f"*=>[KNN {NEAREST} @vector $vector EF_RUNTIME {live.width} AS distance]"
+                query = f"*=>[KNN {NEAREST} @vector $vector EF_RUNTIME {live.width}]"
                 command = search_command(live, vector, NEAREST)
                 pipeline.execute_command(*command[:2], query, *command[3:])
             started = time.perf_counter()
@@ -90,8 +90,8 @@ async def _at_width(connection: redis.asyncio.Redis, live: Live, asked: np.ndarr
     return Found(_share(replies, exact), _milliseconds(times))
 
 
-def _share(replies: Sequence[Sequence[tuple[bytes, float]]], exact: list[set[bytes]]) -> float:
-    found = sum(len(wanted & {item_id for item_id, _ in reply}) for wanted, reply in zip(exact, replies, strict=True))
+def _share(replies: Sequence[Sequence[bytes]], exact: list[set[bytes]]) -> float:
+    found = sum(len(wanted & set(reply)) for wanted, reply in zip(exact, replies, strict=True))
     return round(found / sum(len(wanted) for wanted in exact), 4)
 
 

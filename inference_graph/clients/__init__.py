@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_graph.errors import DependencyError
+
 Array = NDArray[Any]
 
 
@@ -44,7 +46,10 @@ class StoredEvent(Protocol):
 
 class StoredUser(Protocol):
     @property
-    def events(self) -> Sequence[StoredEvent]: ...
+    def events(self) -> Sequence[StoredEvent]:
+        """Newest first; what happened in one second in the order of features.tie_break."""
+        ...
+
     @property
     def older(self) -> Set[bytes]:
         """Items of interactions that have left the history."""
@@ -56,21 +61,30 @@ class StoredUser(Protocol):
     def newest(self) -> float | None: ...
 
 
-class EventStore(Protocol):
+class User(Protocol):
+    """`features` float32 [U]; None where there are none, or where `features_error` says why they could not be read."""
+
+    @property
+    def stored(self) -> StoredUser: ...
+    @property
+    def features(self) -> NDArray[np.float32] | None: ...
+    @property
+    def features_error(self) -> DependencyError | None: ...
+
+
+class UserStore(Protocol):
     @property
     def last_blocked(self) -> frozenset[str]:
         """The blocked items as last read: what holds while the store is away."""
         ...
 
-    async def read(self, user_id: str | None) -> StoredUser: ...
+    async def read(self, user_id: str | None) -> User: ...
 
 
 class VectorSearch(Protocol):
-    async def search(self, vectors: NDArray[np.float32], k: int) -> Sequence[Sequence[tuple[bytes, float]]]: ...
-
-
-class UserFeatureStore(Protocol):
-    async def read(self, user_id: str) -> NDArray[np.float32] | None: ...
+    async def search(self, vectors: NDArray[np.float32], k: int) -> Sequence[Sequence[bytes]]:
+        """For each row of `vectors` [n, D] the ids of the `k` nearest items, in any order."""
+        ...
 
 
 class ItemFeatureStore(Protocol):
@@ -79,8 +93,7 @@ class ItemFeatureStore(Protocol):
 
 @dataclass(frozen=True)
 class Clients:
-    user_events: EventStore
-    user_features: UserFeatureStore
+    users: UserStore
     item_features: ItemFeatureStore
     vector_index: VectorSearch
     retrieval: ModelServer

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -99,7 +100,7 @@ def read_history(user_id: str, members: Sequence[bytes]) -> tuple[StoredEvent, .
     if len({event.timestamp for event in events}) == len(events):
         return tuple(events)
     ordered: list[StoredEvent] = []
-    for _, tied in itertools.groupby(events, lambda event: event.timestamp):
+    for _, tied in itertools.groupby(events, attrgetter("timestamp")):
         together = list(tied)
         if len(together) > 1:
             together.sort(key=lambda event: tie_break(user_id, event.item_id, event.timestamp), reverse=True)

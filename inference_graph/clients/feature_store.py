@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import redis.asyncio
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from inference_graph.clients.feast_address import feast_connection_string
 from inference_graph.clients.feast_import import import_of_feast
-from inference_graph.clients.redis_connection import open_redis, redis_errors
+from inference_graph.clients.redis_connection import Command, ask, open_redis, redis_call, redis_errors
 from inference_graph.errors import DependencyBadResponse, InvalidConfiguration
 from inference_graph.features import USER_FEATURES
 
@@ -21,7 +22,7 @@ with import_of_feast():
     from feast import FeatureStore, RepoConfig
     from feast.errors import FeastError
     from feast.infra.key_encoding_utils import serialize_entity_key
-    from feast.infra.online_stores.redis import RedisOnlineStore
+    from feast.infra.online_stores.redis import RedisOnlineStore, _versioned_fv_name
     from feast.protos.feast.types.EntityKey_pb2 import EntityKey
     from feast.protos.feast.types.Value_pb2 import Value
 
@@ -75,17 +76,34 @@ class UserFeatures:
         self._store = store
         # What get_online_features looks up for every call, and builds an answer of many rows from, is the same for each user.
         projections = store.get_feature_service(USER_SERVICE).feature_view_projections
-        self._views = [
-            (store.get_feature_view(projection.name), [field.name for field in projection.features]) for projection in projections
-        ]
+        self._asked = [self._asked_of(projection.name, [field.name for field in projection.features]) for projection in projections]
 
-    async def read(self, user_id: str) -> NDArray[np.float32] | None:
-        """float32 [U] in the order of features.USER_FEATURES; None for a user whom the online store does not know."""
-        key = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
-        row: dict[str, object] = {}
-        with _feast_errors("reading a user's features"):
-            for view, names in self._views:
-                ((_, found),) = await _online_store(self._store).online_read_async(self._store.config, view, [key], [*names])
+    def _asked_of(self, view_name: str, features: list[str]) -> tuple[str, list[str], list[str | bytes]]:
+        """The name that a view has in Redis, and what is asked for there: names and the hash's fields, time included."""
+        view = self._store.get_feature_view(view_name)
+        name = _versioned_fv_name(view, self._store.config)
+        requested, fields = _online_store(self._store)._generate_hset_keys_for_features(view, features, fv_name_override=name)
+        return name, requested, fields
+
+    def commands(self, user_id: str) -> list[Command]:
+        """What Feast's online store sends for one user; `row` reads the replies."""
+        (key,) = _online_store(self._store)._generate_redis_keys_for_entities(self._store.config, [_entity(user_id)])
+        return [("HMGET", key, *fields) for _, _, fields in self._asked]
+
+    def row(self, replies: Sequence[Any]) -> NDArray[np.float32] | None:
+        """float32 [U] in the order of features.USER_FEATURES; None for a user whom the online store does not know.
+
+        Raises DependencyError for a reply that is an error, or nothing that Feast has written.
+        """
+        online, row = _online_store(self._store), dict[str, object]()
+        with redis_errors("reading a user's features"):
+            for (view, requested, _), reply in zip(self._asked, replies, strict=True):
+                if isinstance(reply, Exception):
+                    raise reply
+                try:
+                    ((_, found),) = online._convert_redis_values_to_protobuf([reply], view, requested)
+                except DecodeError as error:
+                    raise DependencyBadResponse(f"Feast, reading a user's features: {error!r}") from error
                 row |= {name: _number(value) for name, value in (found or {}).items()}
         values = [row.get(feature.name) for feature in USER_FEATURES]
         if all(value is None for value in values):
@@ -93,27 +111,43 @@ class UserFeatures:
         filled = [feature.default if value is None else value for feature, value in zip(USER_FEATURES, values, strict=True)]
         return np.nan_to_num(np.array(filled, np.float32), nan=0.0)
 
+    async def read(self, user_id: str) -> NDArray[np.float32] | None:
+        """The row of one user, in a trip of its own."""
+        async with self._call("reading a user's features") as client:
+            return self.row(await ask(client, self.commands(user_id)))
+
     async def read_items(self, item_ids: Sequence[str], columns: Sequence[str]) -> Mapping[str, NDArray[Any]]:
         """Columns given as view:feature, by feature name, [len(item_ids)]: numbers float64 (NaN = not known), text ("")."""
         if not item_ids:
             return {column.split(":", 1)[1]: np.empty(0, np.float64) for column in columns}
-        with _feast_errors("reading columns of items"):
+        async with self._call("reading columns of items"):
             reply = await self._store.get_online_features_async(list(columns), {"item_id": list(item_ids)})
             values = reply.to_dict()
             return {name: _column(values[name]) for name in (column.split(":", 1)[1] for column in columns)}
 
     async def erase(self, user_id: str) -> None:
         """Forgets a user's row; materializing brings it back only from events that are there then."""
-        key = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
         version = self._store.config.entity_key_serialization_version
-        with redis_errors("erasing a user's features"):
-            client = cast(redis.asyncio.Redis, _online_store(self._store)._client_async)
-            await client.unlink(serialize_entity_key(key, version) + self._store.project.encode())
+        async with self._call("erasing a user's features") as client:
+            await client.unlink(serialize_entity_key(_entity(user_id), version) + self._store.project.encode())
+
+    @asynccontextmanager
+    async def _call(self, doing: str) -> AsyncIterator[redis.asyncio.Redis]:
+        client = cast(redis.asyncio.Redis, _online_store(self._store)._client_async)
+        async with redis_call(client, doing):
+            try:
+                yield client
+            except (FeastError, KeyError, TypeError) as error:
+                raise DependencyBadResponse(f"Feast, {doing}: {error!r}") from error
 
     async def close(self) -> None:
         client = _online_store(self._store)._client_async
         if client is not None:
             await client.aclose()
+
+
+def _entity(user_id: str) -> EntityKey:
+    return EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
 
 
 def _number(value: Value) -> object:
@@ -125,12 +159,3 @@ def _column(values: Sequence[object]) -> NDArray[Any]:
     if any(isinstance(value, str) for value in values):
         return np.array(["" if value is None else value for value in values], np.str_)
     return np.array([np.nan if value is None else value for value in values], np.float64)
-
-
-@contextmanager
-def _feast_errors(doing: str) -> Iterator[None]:
-    with redis_errors(doing):
-        try:
-            yield
-        except (FeastError, KeyError, TypeError) as error:
-            raise DependencyBadResponse(f"Feast, {doing}: {error!r}") from error

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Sequence, Set
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import orjson
 import redis.asyncio
@@ -22,7 +22,7 @@ from inference_graph.clients.event_format import (
     read_history,
     stream_entry,
 )
-from inference_graph.clients.redis_connection import redis_errors
+from inference_graph.clients.redis_connection import Command, ask, redis_call
 from inference_graph.types import Event
 
 WRITE_EVENTS = """
@@ -91,18 +91,24 @@ class UserEvents:
 
     async def read(self, user_id: str | None) -> StoredUser:
         """History, blocked items and the newest event, in one trip; in two right after the blocked items changed."""
-        with redis_errors("reading a user"):
-            async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.mget(self._keys.blocked_version, self._keys.newest)
-                if user_id is not None:
-                    pipeline.zrevrange(self._keys.history(user_id), 0, HISTORY_KEPT - 1)
-                    pipeline.smembers(self._keys.older(user_id))
-                replies = await pipeline.execute()
+        return (await self.read_with(user_id, ()))[0]
+
+    async def read_with(self, user_id: str | None, more: Sequence[Command]) -> tuple[StoredUser, list[Any]]:
+        """The same, and the replies to `more` commands of the same trip."""
+        async with redis_call(self._redis, "reading a user"):
+            commands: list[Command] = [("MGET", self._keys.blocked_version, self._keys.newest)]
+            if user_id is not None:
+                commands.append(("ZREVRANGE", self._keys.history(user_id), 0, HISTORY_KEPT - 1))
+                commands.append(("SMEMBERS", self._keys.older(user_id)))
+            replies = await ask(self._redis, [*commands, *more])
+            for reply in replies[: len(commands)]:
+                if isinstance(reply, Exception):
+                    raise reply
             version, newest = replies[0]
             events = read_history(user_id, replies[1]) if user_id is not None else ()
-            older = replies[2] if user_id is not None else frozenset()
+            older = frozenset(replies[2]) if user_id is not None else frozenset()
             self._newest = None if newest is None else float(newest)
-            return StoredUser(events, older, await self._blocked_at(version), self._newest)
+            return StoredUser(events, older, await self._blocked_at(version), self._newest), replies[len(commands) :]
 
     async def _blocked_at(self, version: bytes | None) -> frozenset[str]:
         if self._blocked is None or self._blocked[0] != version:
@@ -121,24 +127,23 @@ class UserEvents:
         for event in events:
             score = repr(float(event.timestamp))
             arguments += [users[event.user_id], identity_of(event), score, history_member(event), stream_entry(event)]
-        with redis_errors("writing events"):
+        async with redis_call(self._redis, "writing events"):
             stored = int(await cast(Awaitable[int], self._write(keys=keys, args=arguments)))
         self._newest = max([event.timestamp for event in events] + ([] if self._newest is None else [self._newest]))
         return stored, len(events) - stored
 
     async def events(self, user_id: str, limit: int = HISTORY_KEPT) -> tuple[StoredEvent, ...]:
         """The newest events of one user, newest first."""
-        with redis_errors("reading a history"):
+        async with redis_call(self._redis, "reading a history"):
             members = await cast(Awaitable[list[bytes]], self._redis.zrevrange(self._keys.history(user_id), 0, HISTORY_KEPT - 1))
             return read_history(user_id, members)[:limit]
 
     async def erase(self, user_id: str) -> bool:
         """Forgets a user here and tells the readers of the stream to; returns whether there was anything to forget."""
-        with redis_errors("erasing a user"):
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.delete(*self._keys.of_user(user_id))
-                pipeline.xadd(self._keys.events, {"erase": orjson.dumps({"user_id": user_id, "timestamp": time.time()})})
-                replies = await pipeline.execute()
+        async with redis_call(self._redis, "erasing a user"), self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.delete(*self._keys.of_user(user_id))
+            pipeline.xadd(self._keys.events, {"erase": orjson.dumps({"user_id": user_id, "timestamp": time.time()})})
+            replies = await pipeline.execute()
         return bool(replies[0])
 
     async def block(self, item_ids: Sequence[str]) -> int:
@@ -149,7 +154,7 @@ class UserEvents:
         return await self._change_blocked("srem", item_ids)
 
     async def _change_blocked(self, command: str, item_ids: Sequence[str]) -> int:
-        with redis_errors("changing the blocked items"):
+        async with redis_call(self._redis, "changing the blocked items"):
             async with self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.execute_command(command.upper(), self._keys.blocked, *item_ids)
                 # Never a number that comes again: a counter would, after the keys were lost.
@@ -159,7 +164,7 @@ class UserEvents:
 
     async def fsync_policy(self) -> str | None:
         """The server's `appendfsync`, `off` without an append-only file; None where it does not say (managed services)."""
-        with redis_errors("asking for its configuration"):
+        async with redis_call(self._redis, "asking for its configuration"):
             try:
                 found = await self._redis.config_get("appendonly", "appendfsync")
             except redis.exceptions.ResponseError:

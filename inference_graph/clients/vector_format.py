@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_graph.clients.redis_connection import Command
 from inference_graph.errors import DependencyBadResponse
 
 Algorithm = Literal["flat", "hnsw"]
@@ -61,28 +61,27 @@ def item_key_prefix(index: str) -> bytes:
     return f"{prefix}:item:{content}:".encode()
 
 
-def create_command(index: str, dimensions: int, items: int) -> list[str | bytes | int]:
+def create_command(index: str, dimensions: int, items: int) -> Command:
     options: list[str | int] = ["TYPE", "FLOAT32", "DIM", dimensions, "DISTANCE_METRIC", "COSINE", "INITIAL_CAP", max(1, items)]
     if index.endswith(":hnsw"):
         options += ["M", 16, "EF_CONSTRUCTION", EF_CONSTRUCTION]
     algorithm = index.rsplit(":", 1)[1].upper()
-    head: list[str | bytes | int] = ["FT.CREATE", index, "ON", "HASH", "PREFIX", 1, item_key_prefix(index), "SCHEMA", "vector", "VECTOR"]
-    return [*head, algorithm, len(options), *options]
+    head: Command = ("FT.CREATE", index, "ON", "HASH", "PREFIX", 1, item_key_prefix(index), "SCHEMA", "vector", "VECTOR")
+    return (*head, algorithm, len(options), *options)
 
 
-def search_command(live: Live, vector: NDArray[np.float32], k: int) -> list[str | bytes | int]:
+def search_command(live: Live, vector: NDArray[np.float32], k: int) -> Command:
+    """Ids alone come back: their similarities are cheaper from the catalogue's vectors than as text from Redis."""
     # HNSW's own default of EF_RUNTIME finds half of the nearest hundred.
     wide = f" EF_RUNTIME {max(live.width or 200, k if live.width else 2 * k)}" if live.index.endswith(":hnsw") else ""
-    query = f"*=>[KNN {k} @vector $vector{wide} AS distance]"
-    parameters: list[str | bytes | int] = ["PARAMS", 2, "vector", vector.tobytes()]
-    return ["FT.SEARCH", live.index, query, *parameters, "RETURN", 1, "distance", "LIMIT", 0, k, "DIALECT", 2]
+    query = f"*=>[KNN {k} @vector $vector{wide}]"
+    return ("FT.SEARCH", live.index, query, "PARAMS", 2, "vector", vector.tobytes(), "NOCONTENT", "LIMIT", 0, k, "DIALECT", 2)
 
 
-def read_reply(index: str, reply: Sequence[object]) -> list[tuple[bytes, float]]:
-    """[count, key, [b"distance", b"0.25"], ...] as (item id, cosine similarity), nearest first."""
+def read_reply(index: str, reply: Sequence[object]) -> list[bytes]:
+    """[count, key, key, ...] as item ids."""
     start = len(item_key_prefix(index))
     try:
-        found = [(key[start:], 1.0 - float(fields[1])) for key, fields in zip(reply[1::2], reply[2::2], strict=True)]  # type: ignore[index]
-    except (TypeError, ValueError, IndexError) as error:
+        return [key[start:] for key in reply[1:]]  # type: ignore[index]
+    except (TypeError, IndexError) as error:
         raise DependencyBadResponse(f"a vector search replied {str(reply)[:200]}") from error
-    return sorted(found, key=itemgetter(1), reverse=True)

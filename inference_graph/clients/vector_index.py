@@ -9,7 +9,7 @@ import redis.asyncio
 from numpy.typing import NDArray
 from redis.exceptions import ResponseError
 
-from inference_graph.clients.redis_connection import redis_errors
+from inference_graph.clients.redis_connection import Command, ask, redis_call
 from inference_graph.clients.vector_format import Live, pointer_key, read_reply, search_command
 from inference_graph.errors import DependencyBadResponse
 
@@ -22,11 +22,11 @@ class VectorIndex:
         self._pointer = pointer_key(prefix)
         self._live: Live | None = None
 
-    async def search(self, vectors: NDArray[np.float32], k: int) -> list[list[tuple[bytes, float]]]:
-        """For each row of `vectors` [n, D] the `k` nearest items, best first, as (item id, cosine similarity)."""
+    async def search(self, vectors: NDArray[np.float32], k: int) -> list[list[bytes]]:
+        """For each row of `vectors` [n, D] the ids of the `k` items nearest by cosine, in no order."""
         if len(vectors) == 0:
             return []
-        with redis_errors("searching vectors"):
+        async with redis_call(self._redis, "searching vectors"):
             if self._live is None:
                 self._live = _live(await self._redis.get(self._pointer))
             live = self._live
@@ -41,11 +41,9 @@ class VectorIndex:
             return [read_reply(live.index, reply) for reply in replies]
 
     async def _ask(self, live: Live, vectors: NDArray[np.float32], k: int) -> list[Any]:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.get(self._pointer)
-            for vector in np.ascontiguousarray(vectors, np.float32):
-                pipeline.execute_command(*search_command(live, vector, k))
-            pointer, *replies = await pipeline.execute(raise_on_error=False)
+        commands: list[Command] = [("GET", self._pointer)]
+        commands += [search_command(live, vector, k) for vector in np.ascontiguousarray(vectors, np.float32)]
+        pointer, *replies = await ask(self._redis, commands)
         if isinstance(pointer, Exception):
             raise pointer
         self._live = _live(pointer)

@@ -123,5 +123,5 @@ def _literal(text: bytes) -> bytes:
     return re.sub(rb"([*?\[\]^\\])", rb"\\\1", text)
 
 
-def _command(client: redis.Redis, *arguments: str | bytes | int) -> Any:
+def _command(client: redis.Redis, *arguments: str | bytes | int | float) -> Any:
     return cast(Any, client).execute_command(*arguments)

@@ -44,7 +44,7 @@ def measure_width(client: redis.Redis, index: str, item_ids: NDArray[np.bytes_],
             for row in sample:
                 cast(Any, pipeline).execute_command(*search_command(Live(index, width), vectors[row], NEAREST))
             replies = pipeline.execute()
-        found = [len(wanted & {item_id for item_id, _ in read_reply(index, reply)}) for wanted, reply in zip(exact, replies, strict=True)]
+        found = [len(wanted & set(read_reply(index, reply))) for wanted, reply in zip(exact, replies, strict=True)]
         tried[width] = round(sum(found) / sum(len(wanted) for wanted in exact), 4)
         if tried[width] >= enough:
             break

@@ -25,9 +25,11 @@ def user_state(
     type_values: Mapping[str, float],
 ) -> UserState:
     """The user as of `query.now`; later events are left out. On a page of one item the history is that item alone."""
-    events: list[StoredEvent | Event] = [*(stored.events if stored else ()), *query.session]
+    events: Sequence[StoredEvent | Event] = stored.events if stored else ()
     if query.item_id is not None:
-        events = [event for event in query.session if event.item_id == query.item_id]
+        events = _newest_first(query.user_id or "", (event for event in query.session if event.item_id == query.item_id))
+    elif query.session:
+        events = _newest_first(query.user_id or "", [*events, *query.session])
     older = stored.older if stored and query.item_id is None else ()
     known = features is not None or bool(stored and stored.events)
     return UserState(
@@ -41,9 +43,8 @@ def user_state(
 
 
 def history_of(query: Query, events: Sequence[StoredEvent | Event], type_values: Mapping[str, float]) -> History:
-    """Newest first; what happened in one second is ordered by content."""
-    visible = [event for event in events if event.timestamp <= query.now]
-    visible = _newest_first(query.user_id or "", visible)[:LONGEST_HISTORY]
+    """Of events in the history's order."""
+    visible = [event for event in events if event.timestamp <= query.now][:LONGEST_HISTORY]
     item_ids = tuple(event.item_id for event in visible)
     return History(
         item_ids=item_ids,

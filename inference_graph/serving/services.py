@@ -6,16 +6,17 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.clients import Array, Clients
 from inference_graph.clients.event_format import StoredEvent
-from inference_graph.clients.redis_connection import open_redis
+from inference_graph.clients.redis_connection import Command, open_redis
 from inference_graph.clients.tf_serving import ServedModel
 from inference_graph.clients.user_events import UserEvents
+from inference_graph.clients.users import Users
 from inference_graph.clients.vector_index import VectorIndex
 from inference_graph.errors import DependencyError, DependencyUnavailable, InvalidConfiguration
 from inference_graph.serving.graph_feed import Graph
@@ -51,6 +52,12 @@ class LateFeatures:
                     logger.warning("Feast's store cannot be opened: %s", reason)
                 self._reason = reason
                 await asyncio.sleep(OPEN_AGAIN_SECONDS)
+
+    def commands(self, user_id: str) -> list[Command]:
+        return self._opened().commands(user_id)
+
+    def row(self, replies: Sequence[Any]) -> NDArray[np.float32] | None:
+        return self._opened().row(replies)
 
     async def read(self, user_id: str) -> NDArray[np.float32] | None:
         return await self._opened().read(user_id)
@@ -105,7 +112,7 @@ class Services:
         return await self.user_events.events(user_id, limit)
 
     def clients(self) -> Clients:
-        return Clients(self.user_events, self.features, self.features, self.vector_index, self.retrieval, self.ranking)
+        return Clients(Users(self.user_events, self.features), self.features, self.vector_index, self.retrieval, self.ranking)
 
     def probes(self, graph: Graph) -> dict[str, Probe]:
         """One for each service that the graph uses."""

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from inference_graph.clients import Clients, VectorSearch
 from inference_graph.errors import DependencyUnavailable
 from inference_graph.features import seeds
+from inference_graph.grouping import group
 from inference_graph.model_inputs import ages
 from inference_graph.types import Proposal, Query, Rows
 
@@ -53,14 +55,18 @@ class SimilarToLiked:
         if len(rows) == 0:
             return Proposal(np.empty(0, np.int32))
         replies = await self.index.search(vectors, self.neighbours)
-        found = query.catalogue.rows_of([item_id for reply in replies for item_id, _ in reply])
-        similarity = np.array([similarity for reply in replies for _, similarity in reply], np.float32)
+        found = query.catalogue.rows_of([item_id for reply in replies for item_id in reply])
+        asked = np.repeat(vectors, [len(reply) for reply in replies], axis=0)
+        similarity = (query.catalogue.arrays.vectors[found] * asked).sum(axis=1)
         return Proposal(nearest(found, similarity, rows, self.limit))
 
 
-def nearest(found: Rows, similarity: np.ndarray[tuple[int], np.dtype[np.float32]], seed_rows: Rows, limit: int) -> Rows:
+def nearest(found: Rows, similarity: NDArray[np.float32], seed_rows: Rows, limit: int) -> Rows:
     """The found rows by their greatest similarity to any seed, without the seeds; ties go to the lower row."""
-    usable = (found >= 0) & ~np.isin(found, seed_rows)
+    usable = (found >= 0) & (found[:, None] != seed_rows).all(axis=1)
     found, similarity = found[usable], similarity[usable]
-    best_first = found[np.lexsort((found, -similarity))]
-    return np.array(list(dict.fromkeys(best_first.tolist()))[:limit], np.int32)
+    if len(found) == 0:
+        return found
+    groups = group(found)
+    best = np.maximum.reduceat(similarity[groups.order], groups.starts)
+    return groups.rows[np.argsort(-best, kind="stable")[:limit]]

@@ -19,6 +19,7 @@ from inference_graph.clients.tf_serving import ServedModel
 from inference_graph.clients.tf_serving_protocol.codec import decode, encode
 from inference_graph.clients.tf_serving_protocol.predict_pb2 import ModelSpec, PredictRequest, PredictResponse
 from inference_graph.clients.user_events import UserEvents
+from inference_graph.clients.users import Users
 from inference_graph.errors import DependencyUnavailable
 from inference_graph.types import Event
 from rec_models.materialize import materialize
@@ -33,7 +34,8 @@ ECHO_SECONDS = 0.01
 async def storm(ask: Callable[[int], Awaitable[Any]]) -> list[tuple[int, Any]]:
     """Answers by user of the calls that were not cancelled; the others were, at random moments."""
     draw, answers, cancelled = random.Random(1), list[tuple[int, Any]](), 0
-    places, usual = asyncio.Semaphore(AT_ONCE), await _seconds_of(ask)
+    # Twice as long as a call usually takes: the one after a cancelled call has to connect first.
+    places, patient = asyncio.Semaphore(AT_ONCE), 2 * await _seconds_of(ask)
 
     async def one(user: int, patience: float) -> None:
         nonlocal cancelled
@@ -45,7 +47,7 @@ async def storm(ask: Callable[[int], Awaitable[Any]]) -> list[tuple[int, Any]]:
                 # A gRPC server in a storm of resets cancels a call or two of its own accord: no answer, and none of another's.
                 cancelled += 1
 
-    await asyncio.gather(*(one(draw.randrange(USERS), draw.expovariate(1 / usual)) for _ in range(CALLS)))
+    await asyncio.gather(*(one(draw.randrange(USERS), draw.expovariate(1 / patient)) for _ in range(CALLS)))
     assert cancelled > CALLS / 20
     assert len(answers) > CALLS / 20
     # No connection was lost to the pool: as many calls at once as before are answered.
@@ -63,23 +65,20 @@ async def _seconds_of(ask: Callable[[int], Awaitable[Any]]) -> float:
     return seconds
 
 
-async def test_a_history_is_never_anothers(redis_server: Any) -> None:
-    events = UserEvents(open_redis(redis_server.url, connections=16), "p")
-    for user in range(USERS):
-        await events.write([Event(f"u{user}", f"i{user}", "view", START + n) for n in range(1 + user % 3)])
-    for user, stored in await storm(lambda user: events.read(f"u{user}")):
-        assert {event.item_id for event in stored.events} == {f"i{user}"}
-        assert len(stored.events) == 1 + user % 3
-    await events.close()
-
-
-async def test_features_are_never_anothers(redis_server: Any, tmp_path: Any) -> None:
+async def test_a_users_history_and_features_are_never_anothers(redis_server: Any, tmp_path: Any) -> None:
     ratings = [(f"u{user}", f"i{n % 20}", START + n, 4.0) for user in range(USERS) for n in range(user + 1)]
     workspace = make_workspace(tmp_path / "small", ratings)
     await asyncio.to_thread(materialize, workspace, redis_server.url)
     features = UserFeatures(open_feature_store(workspace.registry, workspace.feature_project, redis_server.url, timeout=5.0))
-    for user, row in await storm(lambda user: features.read(f"u{user}")):
-        assert row[0] == user + 1
+    events = UserEvents(open_redis(redis_server.url, connections=16), "p")
+    for user in range(USERS):
+        await events.write([Event(f"u{user}", f"i{user}", "view", START + n) for n in range(1 + user % 3)])
+    users = Users(events, features)
+    for user, found in await storm(lambda user: users.read(f"u{user}")):
+        assert {event.item_id for event in found.stored.events} == {f"i{user}"}
+        assert len(found.stored.events) == 1 + user % 3
+        assert found.features[0] == user + 1
+    await events.close()
     await features.close()
 
 

@@ -75,16 +75,14 @@ def catalogue(items: int, dimensions: int = 16, seed: int = 0) -> tuple[np.ndarr
     return np.array([f"item:ü{i:05}".encode() for i in range(items)]), vectors
 
 
-async def test_the_nearest_items_come_back_with_their_similarity(client: redis.Redis, index: VectorIndex) -> None:
+async def test_the_nearest_items_come_back(client: redis.Redis, index: VectorIndex) -> None:
     ids, vectors = catalogue(2_000)
     build_index(client, "shop*1", ids, vectors)
     queries = vectors[:5]
     replies = await index.search(queries, 100)
     exact = queries @ vectors.T
     for reply, similarity in zip(replies, exact, strict=True):
-        nearest = np.argsort(-similarity)[:100]
-        assert [item_id for item_id, _ in reply] == [ids[i] for i in nearest]
-        np.testing.assert_allclose([score for _, score in reply], similarity[nearest], atol=1e-5)
+        assert set(reply) == {ids[i] for i in np.argsort(-similarity)[:100]}
 
 
 async def test_more_neighbours_than_items_gives_every_item(client: redis.Redis, index: VectorIndex) -> None:
@@ -103,7 +101,7 @@ async def test_an_approximate_index_finds_nearly_all_of_the_nearest_hundred(clie
     assert build_index(client, "shop*1", ids, vectors, flat_items=1_000) == Built(built.live)
     replies = await index.search(vectors[:20], 100)
     exact = np.argsort(-(vectors[:20] @ vectors.T), axis=1)[:, :100]
-    found = [len({i for i, _ in reply} & {ids[i] for i in row}) for reply, row in zip(replies, exact, strict=True)]
+    found = [len(set(reply) & {ids[i] for i in row}) for reply, row in zip(replies, exact, strict=True)]
     assert np.mean(found) >= 95
 
 
@@ -213,9 +211,9 @@ async def test_cancelled_searches_never_leave_another_ones_reply_behind(client: 
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(chance.choice([0.0005, 0.002, 5.0])):
                 reply = (await index.search(vectors[row : row + 1], 3))[0]
-                assert reply[0][0] == ids[row]
+                assert ids[row] in reply
 
     for _ in range(10):
         await asyncio.gather(*(one(chance.randrange(500)) for _ in range(20)))
     for row in range(0, 500, 50):
-        assert (await index.search(vectors[row : row + 1], 1))[0][0][0] == ids[row]
+        assert await index.search(vectors[row : row + 1], 1) == [[ids[row]]]

@@ -87,7 +87,7 @@ def test_explain_accounts_for_every_candidate(system):
     for candidate in explained["candidates"]:
         assert candidate["sources"]
         assert (candidate["removed_by"] is None) == (candidate["ranker_score"] is not None)
-    assert {"user_features", "history", "two_tower", "similar_to_liked", "ranker", "total"} <= set(explained["timings_ms"])
+    assert {"history", "two_tower", "similar_to_liked", "ranker", "total"} <= set(explained["timings_ms"])
 
 
 def test_a_blocked_item_is_gone_within_a_second_and_comes_back(system):

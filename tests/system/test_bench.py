@@ -13,7 +13,7 @@ COMMAND = Path(sys.executable).parent / "inference-graph"
 PROMISED = {"ratio_to_floor": 1.3, "overhead_to_empty": 4.0, "naive_to_ours": 3.0, "naive_cpu_to_ours": 5.0}
 """For 500 candidates of ml-latest-small on an idle machine. Here it is a hundred of a small world on any machine: a third is asked for."""
 NOISE = 3.0
-STAGES = {"history", "user_features", "two_tower", "similar_to_liked", "next_item", "popular", "filters", "ranker", "selection", "total"}
+STAGES = {"history", "two_tower", "similar_to_liked", "next_item", "popular", "filters", "ranker", "selection", "total"}
 
 
 @pytest.fixture(scope="module")

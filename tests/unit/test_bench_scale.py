@@ -41,7 +41,7 @@ def figures(items: int, cpu: float = 2.0, **without: int) -> SizeFigures:
 
 
 def test_of_each_hop_only_the_longest_remote_step_is_taken_off():
-    user, sources = {"history": 2.0, "user_features": 3.0}, {"two_tower": 5.0, "similar_to_liked": 4.0, "popular": 0.5}
+    user, sources = {"history": 3.0}, {"two_tower": 5.0, "similar_to_liked": 4.0, "popular": 0.5}
     timings = {"total": 20.0, **user, **sources, "ranker": 6.0}
     assert controller_wall(timings) == pytest.approx(6.0)
     assert controller_wall({"total": 4.0, "history": 1.0}) == pytest.approx(3.0)

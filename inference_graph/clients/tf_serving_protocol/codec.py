@@ -64,6 +64,8 @@ _KINDS = (
 )
 _OUTSIDE_NUMPY = {"bfloat16", "float8_e5m2", "float8_e4m3fn", "int4", "uint4"}
 _BY_NAME = {kind.name: kind for kind in _KINDS}
+_BY_DTYPE = {np.dtype(name): _BY_NAME[name] for name in ("float32", "int64", "int32")}
+"""The usual ones: a dtype's name is made anew each time that it is asked for."""
 _BY_NUMBER: dict[int, Kind] = {kind.number: kind for kind in _KINDS}
 
 
@@ -77,7 +79,7 @@ def kind_of(number: int) -> Kind:
 
 def kind_of_array(array: Array) -> Kind:
     """Raises InvalidTensor for a dtype that no TensorProto has."""
-    kind = STRING if array.dtype.kind in "SUO" else _BY_NAME.get(array.dtype.name)
+    kind = _BY_DTYPE.get(array.dtype) or (STRING if array.dtype.kind in "SUO" else _BY_NAME.get(array.dtype.name))
     if kind is None:
         raise InvalidTensor(f"an array of dtype {array.dtype}; expected one of {', '.join(sorted(_BY_NAME))}")
     return kind
