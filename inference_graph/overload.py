@@ -26,17 +26,20 @@ class OverloadSettings(BaseModel):
 
     target_ms: float = Field(60.0, gt=0, le=30_000, description="a later answer is late: when too many are, fewer candidates are ranked")
     refuse_ms: float = Field(65.0, gt=0, le=30_000, description="when too many answers are later than this, fewer are at work at once")
+    budget_ms: float = Field(85.0, gt=0, le=30_000, description="while less is done, a request ends after this with what it has by then")
     percentile: float = Field(90.0, ge=50, le=99, description="share of the answers that is to be in time, in percent")
     step: float = Field(0.01, gt=0, le=0.1, description="what one answer in time adds to the factor; a late one takes step * p / (100 - p)")
     least_factor: float = Field(0.2, gt=0, le=1, description="least share of the candidates that is ranked; 1 turns the factor off")
     least_concurrency: int = Field(4, ge=1, le=4096, description="requests that are at work at once under any overload")
-    usual_concurrency: int = Field(12, ge=1, le=4096, description="requests at work at once before answers have shown what does well")
+    usual_concurrency: int = Field(6, ge=1, le=4096, description="requests at work at once before answers have shown what does well")
     recovery_seconds: float = Field(2.0, gt=0, le=600, description="the factor rises from its least to 1 in this time without late answers")
 
     @model_validator(mode="after")
     def _less_before_nothing(self) -> Self:
         if self.refuse_ms < self.target_ms:
             raise ValueError(f"refuse_ms: expected at least target_ms ({self.target_ms:g}), for less is done first, got {self.refuse_ms:g}")
+        if self.budget_ms < self.refuse_ms:
+            raise ValueError(f"budget_ms: expected at least refuse_ms ({self.refuse_ms:g}), got {self.budget_ms:g}")
         if self.usual_concurrency < self.least_concurrency:
             raise ValueError(f"usual_concurrency: expected at least least_concurrency, got {self.usual_concurrency}")
         return self
@@ -46,8 +49,8 @@ class MovingTarget:
     """A value that comes to rest where `percentile` percent of the answers are in time.
 
     Up by `step` with an answer in time, down by step * p / (100 - p) with a late one, as the quality factor of Twitter's
-    Product Mixer; up with time too, towards `rest` by `per_second` once no answer was late for a moment, so that it recovers
-    when there is little traffic.
+    Product Mixer; with time too, towards `rest` by `per_second` once no answer was late for a moment, so that it recovers when
+    there is little traffic, and a busy hour's lesson does not meet the next rush unprepared.
     """
 
     def __init__(self, *, least: float, rest: float, most: float, step: float, percentile: float, per_second: float) -> None:
@@ -59,8 +62,8 @@ class MovingTarget:
     def value(self, now: float) -> float:
         """At a time in seconds on any monotonic clock."""
         if now > self._healed:
-            if self._value < self.rest:
-                self._value = min(self.rest, self._value + self.per_second * (now - self._healed))
+            change = self.per_second * (now - self._healed)
+            self._value = min(self.rest, self._value + change) if self._value < self.rest else max(self.rest, self._value - change)
             self._healed = now
         return self._value
 
@@ -116,6 +119,11 @@ class Overload:
     @property
     def _does_less(self) -> bool:
         return self.factor < 1.0 or self._settings.least_factor == 1.0
+
+    @property
+    def budget(self) -> float:
+        """Seconds that a request may take now: unbounded while everything is done."""
+        return self._settings.budget_ms / 1000 if self.factor < 1.0 else math.inf
 
     def candidates(self, limit: int) -> int:
         """How many of `limit` candidates are ranked now; at least one."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from inference_graph.ranking.fusion import fuse
 from inference_graph.run import Run, Step
 from inference_graph.stages import Booster, CandidateHydrator, CandidateSource, Filter, Ranker, Selector
 from inference_graph.types import Candidates, Column, Deadline, Mask, Proposal, Query, Scored, Scores, Selection
+
+Labels = NDArray[np.object_]
 
 BEYOND_LIMIT = "candidate_limit"
 FEWER = "fewer_candidates"
@@ -37,7 +39,7 @@ class Answer:
 
     query: Query
     considered: Candidates
-    removed_by: tuple[str, ...]
+    removed_by: Labels
     ranked: Candidates
     factors: Mapping[str, Scores]
     scores: Scores
@@ -74,25 +76,37 @@ class Pipeline:
 
     async def recommend(self, query: Query, deadline: Deadline) -> Answer:
         """The answer within the deadline, with what it did without in `degraded`. Raises only for a required step."""
-        run = Run(deadline, self.strict)
-        with run.timed("request", "total"):
-            query = await self._with_user(query, run)
-            considered, versions = await self._candidates(query, run)
-            with run.timed("filter", "filters"):
-                removed_by, kept, fewer = self._filter(query, considered)
-                considered, removed_by, kept = self._fill_up(query, considered, removed_by, kept)
-                ranked = considered.take(kept)
-            ranked, removed_by = await self._hydrate(query, ranked, kept, removed_by, run)
-            scored = await self._rank(query, ranked, run)
-            if fewer and "ranker" not in run.failed:
-                # What was not ranked at all was not ranked in smaller number.
-                run.failed.add(FEWER)
-            ranked = ranked.with_scores(scored.scores)
-            with run.timed("selector", "selection"):
-                factors = {name: booster.factors(query, ranked) for name, booster in self.boosters}
-                scores = np.multiply.reduce([ranked.scores, *factors.values()])
-                selection = self.selector.select(query, ranked.with_scores(scores))
-        answer = Answer(
+        run, loop = Run(deadline, self.strict), asyncio.get_running_loop()
+        # Counters move after the answer is on its way: nobody waits for them.
+        try:
+            answer = await self._answer(query, run)
+            loop.call_soon(self._count, answer)
+            return answer
+        finally:
+            loop.call_soon(run.observe)
+
+    async def _answer(self, query: Query, run: Run) -> Answer:
+        arrived = time.perf_counter()
+        query = await self._with_user(query, run)
+        considered, versions = await self._candidates(query, run)
+        merged_at = time.perf_counter()
+        removed_by, kept, fewer = self._filter(query, considered)
+        considered, removed_by, kept = self._fill_up(query, considered, removed_by, kept)
+        ranked = considered.take(kept)
+        run.took("filter", "filters", merged_at)
+        ranked, removed_by = await self._hydrate(query, ranked, kept, removed_by, run)
+        scored = await self._rank(query, ranked, run)
+        if fewer and "ranker" not in run.failed:
+            # What was not ranked at all was not ranked in smaller number.
+            run.failed.add(FEWER)
+        scored_at = time.perf_counter()
+        ranked = ranked.with_scores(scored.scores)
+        factors = {name: booster.factors(query, ranked) for name, booster in self.boosters}
+        scores = np.multiply.reduce([ranked.scores, *factors.values()])
+        selection = self.selector.select(query, ranked.with_scores(scores))
+        run.took("selector", "selection", scored_at)
+        run.took("request", "total", arrived)
+        return Answer(
             query=query,
             considered=considered,
             removed_by=removed_by,
@@ -107,9 +121,6 @@ class Pipeline:
             overloaded=bool(run.overloaded),
             ranker_late="ranker" in run.timed_out,
         )
-        # After the answer is on its way: nobody waits for a counter.
-        asyncio.get_running_loop().call_soon(self._count, answer)
-        return answer
 
     async def _with_user(self, query: Query, run: Run) -> Query:
         store = self.users.component
@@ -130,7 +141,7 @@ class Pipeline:
         merged = Candidates.merge([proposal.rows for proposal in proposals])
         return merged, {step.name: proposal.version for step, proposal in zip(self.sources, proposals, strict=True)}
 
-    def _filter(self, query: Query, candidates: Candidates) -> tuple[tuple[str, ...], NDArray[np.intp], bool]:
+    def _filter(self, query: Query, candidates: Candidates) -> tuple[Labels, NDArray[np.intp], bool]:
         """What removed each candidate, the rows that stay, the best fused ones, and whether overload let fewer of them stay."""
         removed_by, kept = _apply(self.filters, query, candidates)
         usual = min(len(kept), self.candidate_limit)
@@ -139,11 +150,11 @@ class Pipeline:
             order = np.argsort(-fuse(candidates.ranks[kept]), kind="stable")
             removed_by[kept[order[limit:]]] = BEYOND_LIMIT
             kept = np.sort(kept[order[:limit]])
-        return tuple(removed_by.tolist()), kept, limit < usual
+        return removed_by, kept, limit < usual
 
     def _fill_up(
-        self, query: Query, considered: Candidates, removed_by: tuple[str, ...], kept: NDArray[np.intp]
-    ) -> tuple[Candidates, tuple[str, ...], NDArray[np.intp]]:
+        self, query: Query, considered: Candidates, removed_by: Labels, kept: NDArray[np.intp]
+    ) -> tuple[Candidates, Labels, NDArray[np.intp]]:
         """Where too few candidates are left for a full answer, adds the next popular items that every filter lets pass."""
         wanted = query.limit - len(kept)
         popular = query.catalogue.popular()
@@ -156,14 +167,14 @@ class Pipeline:
             more = chunk.take(_apply(self.filters, query, chunk)[1][:wanted])
             kept = np.concatenate([kept, np.arange(len(considered), len(considered) + len(more))])
             considered = _joined(considered, more)
-            removed_by = (*removed_by, *("" for _ in range(len(more))))
+            removed_by = np.concatenate([removed_by, np.full(len(more), "", object)])
             wanted -= len(more)
             start += 4096
         return considered, removed_by, kept
 
     async def _hydrate(
-        self, query: Query, ranked: Candidates, kept: NDArray[np.intp], removed_by: tuple[str, ...], run: Run
-    ) -> tuple[Candidates, tuple[str, ...]]:
+        self, query: Query, ranked: Candidates, kept: NDArray[np.intp], removed_by: Labels, run: Run
+    ) -> tuple[Candidates, Labels]:
         if not self.hydrators:
             return ranked, removed_by
         nothing: Mapping[str, Column] = {}
@@ -171,10 +182,8 @@ class Pipeline:
         for columns in await asyncio.gather(*calls):
             ranked = ranked.with_columns(columns)
         late, stay = _apply(self.late_filters, query, ranked)
-        whole = list(removed_by)
-        for position, index in enumerate(kept):
-            whole[index] = late[position]
-        return ranked.take(stay), tuple(whole)
+        removed_by[kept] = late
+        return ranked.take(stay), removed_by
 
     async def _rank(self, query: Query, candidates: Candidates, run: Run) -> Scored:
         metrics.CANDIDATES.labels("ranker", "in").inc(len(candidates))
@@ -194,7 +203,7 @@ class Pipeline:
         metrics.UNKNOWN_ITEMS.inc(int((answer.query.user.history.rows < 0).sum()))
 
 
-def _apply(filters: tuple[tuple[str, Filter], ...], query: Query, candidates: Candidates) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def _apply(filters: tuple[tuple[str, Filter], ...], query: Query, candidates: Candidates) -> tuple[Labels, NDArray[np.intp]]:
     """The name of the first filter that removed each candidate (or empty), and the indices of those that stay."""
     removed_by = np.full(len(candidates), "", object)
     kept: Mask = np.ones(len(candidates), np.bool_)

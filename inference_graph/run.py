@@ -6,8 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Generic, TypeVar
@@ -57,29 +56,30 @@ class Run:
     timed_out: set[str] = field(default_factory=set)
     overloaded: set[str] = field(default_factory=set)
     in_vain: list[tuple[float, float]] = field(default_factory=list)
-    timings_ms: dict[str, float] = field(default_factory=dict)
+    spans: list[tuple[str, str, float]] = field(default_factory=list)
 
     async def attempt(self, step: Step[Component], call: Callable[[], Awaitable[Value]], default: Value) -> Value:
         """The call's value, or `default` when it fails or takes too long; a required step raises DependencyUnavailable."""
         reason: str
         started = time.perf_counter()
         limit = asyncio.timeout(min(step.timeout, self.deadline.remaining()))
-        with self.timed(step.role, step.name):
-            try:
-                async with limit:
-                    value = await call()
-                step.pulse.last = time.perf_counter()
-                return value
-            except TimeoutError:
-                reason = "timeout"
-            except DependencyError as error:
-                # A client that is cancelled by the limit may call it an error of its own.
-                reason = DependencyTimeout.reason if limit.expired() else error.reason
-            except Exception:
-                if self.strict:
-                    raise
-                reason = "bug"
-                logger.exception("step %s failed in a way that nobody foresaw", step.name)
+        try:
+            async with limit:
+                value = await call()
+            step.pulse.last = time.perf_counter()
+            return value
+        except TimeoutError:
+            reason = "timeout"
+        except DependencyError as error:
+            # A client that is cancelled by the limit may call it an error of its own.
+            reason = DependencyTimeout.reason if limit.expired() else error.reason
+        except Exception:
+            if self.strict:
+                raise
+            reason = "bug"
+            logger.exception("step %s failed in a way that nobody foresaw", step.name)
+        finally:
+            self.took(step.role, step.name, started)
         self._blame(step, reason, started)
         self.without(step.name, reason)
         if step.required:
@@ -110,14 +110,17 @@ class Run:
             else:
                 self.in_vain.append((started, time.perf_counter()))
 
-    @contextmanager
-    def timed(self, role: str, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            seconds = time.perf_counter() - started
-            self.timings_ms[name] = self.timings_ms.get(name, 0.0) + seconds * 1000
+    def took(self, role: str, name: str, started: float) -> None:
+        """A step that began at `started` of time.perf_counter has ended."""
+        self.spans.append((role, name, time.perf_counter() - started))
+
+    @property
+    def timings_ms(self) -> dict[str, float]:
+        return {name: seconds * 1000 for _, name, seconds in self.spans}
+
+    def observe(self) -> None:
+        """Tells the metrics."""
+        for role, name, seconds in self.spans:
             _step_seconds(role, name).observe(seconds)
 
 

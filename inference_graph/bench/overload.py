@@ -27,6 +27,7 @@ NORMAL_TIMES = 2.0
 class Load:
     """One run. Good answers are `full` or have `fewer_candidates`; `degraded` did without something else; times in ms.
 
+    `worst_ms` counts from when a request was sent: when the generator stood still, so did the clock of the answer.
     `cpu_seconds`: of the transformer, the model servers and Redis. `cpu_left_seconds`: what the machine had besides the generator
     and the refusals.
     """
@@ -150,7 +151,7 @@ def load_of(rate: float, outcomes: Sequence[Outcome], seconds: tuple[float, floa
         errors=len(outcomes) - len(answered) - len(refused),
         good_p50_ms=round(percentile(good, 50), 2),
         good_p99_ms=round(percentile(good, 99), 2),
-        worst_ms=round(max((o.milliseconds for o in answered), default=0.0), 2),
+        worst_ms=round(max((o.milliseconds - 1000 * o.sent_late for o in answered), default=0.0), 2),
         refused_p99_ms=round(percentile([o.milliseconds for o in refused], 99), 2) if refused else 0.0,
         late_p99_ms=round(1000 * percentile([o.sent_late for o in outcomes], 99), 2),
         cpu_seconds=round(used, 3),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+HOLD_SECONDS = 0.02
+"""How long a stand-in keeps every reply back: what is asked side by side is then seen side by side, however busy the stand-ins are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:

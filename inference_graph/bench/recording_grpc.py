@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
 import grpc
 import grpc.aio
 
-from inference_graph.bench.recorded_calls import Call
+from inference_graph.bench.recorded_calls import HOLD_SECONDS, Call
 from inference_graph.clients.tf_serving_protocol.methods import PREDICT
 from inference_graph.local.ports import HOST
 
@@ -41,6 +42,7 @@ class RecordingModel(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # gener
     def _passing(self, method: str) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]:
         async def passed(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             began = time.perf_counter()
+            await asyncio.sleep(HOLD_SECONDS)
             try:
                 reply: bytes = await self._channel.unary_unary(method, None, None)(request, timeout=SECONDS)
             except grpc.aio.AioRpcError as error:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import hiredis
 
-from inference_graph.bench.recorded_calls import Call
+from inference_graph.bench.recorded_calls import HOLD_SECONDS, Call
 from inference_graph.errors import InvalidConfiguration
 from inference_graph.local.ports import HOST
 
@@ -46,16 +46,17 @@ class RecordingRedis:
         server, ask = await asyncio.open_connection(self._host, self._port)
         burst = _Burst(self._noted)
         try:
-            await asyncio.gather(_pump(client, ask, burst.sent), _pump(server, answer, burst.received))
+            await asyncio.gather(_pump(client, ask, burst.sent, HOLD_SECONDS), _pump(server, answer, burst.received, 0.0))
         finally:
             answer.close()
             ask.close()
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, seen: Callable[[bytes], None]) -> None:
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, seen: Callable[[bytes], None], hold: float) -> None:
     with suppress(ConnectionError):
         while data := await source.read(262_144):
             seen(data)
+            await asyncio.sleep(hold)
             sink.write(data)
             await sink.drain()
     sink.close()

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from inference_graph.clients.tf_serving_protocol import methods
-from inference_graph.clients.tf_serving_protocol.codec import InvalidTensor, decode, encode, kind_of
+from inference_graph.clients.tf_serving_protocol.codec import InvalidTensor, decode, kind_of, write
 from inference_graph.clients.tf_serving_protocol.model_pb2 import (
     GetModelMetadataRequest,
     GetModelMetadataResponse,
@@ -96,10 +96,9 @@ class ServedModel:
 
     async def predict(self, inputs: Mapping[str, Array], timeout: float) -> Prediction:
         """Raises DependencyError; an input that does not fit the model is its DependencyBadResponse."""
-        request = PredictRequest(
-            model_spec=ModelSpec(name=self._name),
-            inputs={name: encode(array) for name, array in inputs.items()},
-        )
+        request = PredictRequest(model_spec=ModelSpec(name=self._name))
+        for name, array in inputs.items():
+            write(request.inputs[name], array)
         reply = await self._call(methods.PREDICT, request.SerializeToString(), timeout)
         try:
             response = PredictResponse.FromString(reply)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from inference_graph.grouping import among
 from inference_graph.types import Candidates, Mask, Query
 
 
@@ -16,4 +16,4 @@ class Blocked(BaseModel):
     kind: Literal["blocked"]
 
     def keep(self, query: Query, candidates: Candidates) -> Mask:
-        return ~np.isin(candidates.rows, query.user.blocked)
+        return ~among(candidates.rows, query.user.blocked)

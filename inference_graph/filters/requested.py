@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from inference_graph.grouping import among
 from inference_graph.matching import matches
 from inference_graph.types import Candidates, Mask, Query
 
@@ -20,5 +20,5 @@ class Requested(BaseModel):
         kept = matches(query.catalogue, candidates.rows, query.categories, query.columns, candidates.columns)
         unwanted = [*query.exclude, query.item_id] if query.item_id is not None else query.exclude
         if unwanted:
-            kept &= ~np.isin(candidates.rows, query.catalogue.rows_of([i for i in unwanted if i is not None]))
+            kept &= ~among(candidates.rows, query.catalogue.rows_of([i for i in unwanted if i is not None]))
         return kept

@@ -7,8 +7,9 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from inference_graph.grouping import among
 from inference_graph.model_inputs import ages
-from inference_graph.types import Candidates, Mask, Query, Rows
+from inference_graph.types import Candidates, Mask, Query
 
 
 class Seen(BaseModel):
@@ -35,15 +36,5 @@ class Seen(BaseModel):
             return np.ones(len(candidates), np.bool_)
         history = query.user.history.rows
         if self.within_days is not None:
-            return ~_among(candidates.rows, history[ages(query) <= self.within_days])
-        return ~_among(candidates.rows, np.concatenate([history, query.user.older]))
-
-
-def _among(rows: Rows, wanted: Rows) -> Mask:
-    """What np.isin says, in a third of its time for a thousand rows."""
-    if len(wanted) == 0:
-        return np.zeros(len(rows), np.bool_)
-    ordered = np.sort(wanted)
-    places = np.minimum(np.searchsorted(ordered, rows), len(ordered) - 1)
-    found: Mask = ordered[places] == rows
-    return found
+            return ~among(candidates.rows, history[ages(query) <= self.within_days])
+        return ~among(candidates.rows, np.concatenate([history, query.user.older]))

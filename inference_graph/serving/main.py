@@ -115,8 +115,6 @@ async def _become_ready(process: Process, services: Services, grace: float | Non
     # What the imports made stays for good: the collector need not look at it again.
     gc.collect()
     gc.freeze()
-    # A request makes thousands of objects and no cycles: looking for them four times in each costs a thirtieth of its time.
-    gc.set_threshold(50_000, 20, 100)
 
 
 @asynccontextmanager

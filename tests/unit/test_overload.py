@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -191,3 +192,19 @@ def test_refusing_before_doing_less_is_no_setting() -> None:
         OverloadSettings(target_ms=100, refuse_ms=50)
     with pytest.raises(ValidationError, match="usual_concurrency: expected at least least_concurrency"):
         OverloadSettings(least_concurrency=20, usual_concurrency=10)
+
+
+def test_a_request_has_its_whole_budget_until_less_is_done() -> None:
+    clock = Clock()
+    overload = busy(clock, budget_ms=85.0)
+    assert overload.budget == math.inf
+    answer(overload, clock, 200.0, count=20)
+    assert overload.factor < 1.0
+    assert overload.budget == pytest.approx(0.085)
+    clock.now += 60.0
+    assert overload.budget == math.inf
+
+
+def test_a_budget_that_ends_before_a_request_is_late_is_refused() -> None:
+    with pytest.raises(ValidationError, match="budget_ms: expected at least refuse_ms"):
+        OverloadSettings(refuse_ms=100.0, budget_ms=90.0)

@@ -200,7 +200,7 @@ async def test_scores_of_the_wrong_shape_count_as_a_failed_ranker(home, fakes, c
 async def test_only_the_best_fused_candidates_are_ranked(home, catalogue):
     given = await answer(replace(home, candidate_limit=7), make_query(catalogue, limit=5))
     assert len(given.ranked) == 7
-    assert given.removed_by.count("candidate_limit") == len(given.considered) - 7
+    assert given.removed_by.tolist().count("candidate_limit") == len(given.considered) - 7
 
 
 async def test_what_has_left_the_history_stays_seen(home, fakes, catalogue):
@@ -223,7 +223,7 @@ async def test_overload_ranks_the_best_fused_of_the_candidates_and_says_so(home,
     given = await answer(overloaded(replace(home, candidate_limit=40)), make_query(catalogue, limit=5))
     assert len(given.ranked) == 8
     assert set(given.ranked.rows) < set(usual.ranked.rows)
-    assert given.removed_by.count("candidate_limit") == len(given.considered) - 8
+    assert given.removed_by.tolist().count("candidate_limit") == len(given.considered) - 8
     assert given.degraded == ("fewer_candidates",)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_graph.clients.tf_serving_protocol.tensor_pb2 import DataType, TensorProto, TensorShapeProto
+from inference_graph.clients.tf_serving_protocol.tensor_pb2 import DataType, TensorProto
 
 Array = NDArray[Any]
 
@@ -34,9 +35,7 @@ class Kind:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Little-endian, as on the wire."""
-        if self.name in _OUTSIDE_NUMPY:
-            return _outside_numpy(self.name)
-        return np.dtype(self.name).newbyteorder("<")
+        return _dtype(self.name)
 
 
 STRING = Kind(DataType.DT_STRING, "string", "string_val", raw=False)
@@ -87,18 +86,27 @@ def kind_of_array(array: Array) -> Kind:
 
 def encode(array: Array, raw: bool = True) -> TensorProto:
     """The array as a message; numbers as `tensor_content` where `raw`, else value by value as TF Serving replies."""
-    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=size) for size in array.shape])
+    tensor = TensorProto()
+    write(tensor, array, raw)
+    return tensor
+
+
+def write(tensor: TensorProto, array: Array, raw: bool = True) -> None:
+    """The same into an empty message, such as a field of another one: protobuf copies what is assigned."""
     kind = kind_of_array(array)
+    tensor.dtype = kind.number
+    for size in array.shape:
+        tensor.tensor_shape.dim.add(size=size)
+    if array.ndim == 0:
+        tensor.tensor_shape.SetInParent()
     if kind is STRING:
-        return TensorProto(dtype=DataType.DT_STRING, tensor_shape=shape, string_val=_texts(array))
-    tensor = TensorProto(dtype=kind.number, tensor_shape=shape)
-    if raw and kind.raw:
+        tensor.string_val.extend(_texts(array))
+    elif raw and kind.raw:
         tensor.tensor_content = array.astype(kind.dtype, copy=False).tobytes()
     elif kind.field == "float8_val":
         tensor.float8_val = array.tobytes()
     else:
         getattr(tensor, kind.field).extend(_values(array, kind).tolist())
-    return tensor
 
 
 def decode(tensor: TensorProto) -> Array:
@@ -176,6 +184,11 @@ def _objects(texts: Sequence[bytes]) -> Array:
     made = np.empty(len(texts), object)
     made[:] = list(texts)
     return made
+
+
+@cache
+def _dtype(name: str) -> np.dtype[Any]:
+    return _outside_numpy(name) if name in _OUTSIDE_NUMPY else np.dtype(name).newbyteorder("<")
 
 
 def _outside_numpy(name: str) -> np.dtype[Any]:
