@@ -26,12 +26,12 @@ class OverloadSettings(BaseModel):
 
     target_ms: float = Field(60.0, gt=0, le=30_000, description="a later answer is late: when too many are, fewer candidates are ranked")
     refuse_ms: float = Field(65.0, gt=0, le=30_000, description="when too many answers are later than this, fewer are at work at once")
-    budget_ms: float = Field(85.0, gt=0, le=30_000, description="while less is done, a request ends after this with what it has by then")
+    budget_ms: float = Field(75.0, gt=0, le=30_000, description="while less is done or nobody else let in, a request ends after this")
     percentile: float = Field(90.0, ge=50, le=99, description="share of the answers that is to be in time, in percent")
     step: float = Field(0.01, gt=0, le=0.1, description="what one answer in time adds to the factor; a late one takes step * p / (100 - p)")
     least_factor: float = Field(0.2, gt=0, le=1, description="least share of the candidates that is ranked; 1 turns the factor off")
     least_concurrency: int = Field(4, ge=1, le=4096, description="requests that are at work at once under any overload")
-    usual_concurrency: int = Field(6, ge=1, le=4096, description="requests at work at once before answers have shown what does well")
+    usual_concurrency: int = Field(12, ge=1, le=4096, description="requests at work at once before answers have shown what does well")
     recovery_seconds: float = Field(2.0, gt=0, le=600, description="the factor rises from its least to 1 in this time without late answers")
 
     @model_validator(mode="after")
@@ -122,8 +122,8 @@ class Overload:
 
     @property
     def budget(self) -> float:
-        """Seconds that a request may take now: unbounded while everything is done."""
-        return self._settings.budget_ms / 1000 if self.factor < 1.0 else math.inf
+        """Seconds that a request may take now: unbounded while there is room for another one, and everything is done."""
+        return self._settings.budget_ms / 1000 if self.factor < 1.0 or not self.admits() else math.inf
 
     def candidates(self, limit: int) -> int:
         """How many of `limit` candidates are ranked now; at least one."""

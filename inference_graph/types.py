@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -23,18 +24,21 @@ Column = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A point on the monotonic clock by which an answer is due."""
+    """A point on the monotonic clock by which an answer is due; `sooner`, asked at every step, may move it forward."""
 
     at: float
+    sooner: Callable[[], float] = lambda: math.inf
 
     @classmethod
-    def after(cls, seconds: float, since: float | None = None) -> Deadline:
-        """`since`: when the request arrived, on the monotonic clock; now where it is left out."""
-        return cls((time.monotonic() if since is None else since) + seconds)
+    def after(cls, seconds: float, since: float | None = None, hurry: Callable[[], float] = lambda: math.inf) -> Deadline:
+        """`since`: when the request arrived, on the monotonic clock; now where it is left out. `hurry`: seconds that are left of
+        `seconds` whenever it is asked."""
+        start = time.monotonic() if since is None else since
+        return cls(start + seconds, lambda: start + hurry())
 
     def remaining(self) -> float:
         """Seconds left, never negative."""
-        return max(0.0, self.at - time.monotonic())
+        return max(0.0, min(self.at, self.sooner()) - time.monotonic())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -55,18 +55,25 @@ def arrivals(rate: float, duration: float) -> list[float]:
 async def offer(port: int, requests: Sequence[bytes], rate: float, duration: float, check: Callable[[], None]) -> list[Outcome]:
     """Sends the requests in turn at that rate; ends when the last was answered. `check` may raise to end it early."""
     loop, client = asyncio.get_running_loop(), Client(port)
-    tasks: list[asyncio.Task[Outcome]] = []
+    outcomes: list[Outcome] = []
+    under_way: set[asyncio.Task[None]] = set()
     start = loop.time() + 0.01
+
+    async def one(request: bytes, due: float) -> None:
+        outcomes.append(await _one(client, request, start, due))
+
     try:
         for turn, due in enumerate(arrivals(rate, duration)):
             check()
             if (wait := start + due - loop.time()) > 0:
                 await asyncio.sleep(wait)
-            tasks.append(asyncio.create_task(_one(client, requests[turn % len(requests)], start, due)))
-        # Not gather(): for ten thousand of them it holds this loop, and with it the last answers, for a tenth of a second.
-        return [await task for task in tasks]
+            under_way.add(task := asyncio.create_task(one(requests[turn % len(requests)], due)))
+            task.add_done_callback(under_way.discard)
+        # Of the last ones only: to look at ten thousand that are done holds this loop, and with it their answers, for a tenth of a second.
+        await asyncio.gather(*under_way)
+        return outcomes
     finally:
-        for task in tasks:
+        for task in under_way:
             task.cancel()
         client.close()
 

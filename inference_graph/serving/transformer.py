@@ -91,7 +91,8 @@ class Recommender(Model):  # type: ignore[misc]  # KServe ships no types
             raise ModelNotReady(self.name)
         if pipeline is None:
             raise ModelNotFound(self.name)
-        deadline = Deadline.after(min(graph.config.timeout_seconds, pipeline.overload.budget), since=arrived())
+        overload = pipeline.overload
+        deadline = Deadline.after(graph.config.timeout_seconds, since=arrived(), hurry=lambda: overload.budget)
         arrival = Arrival(
             surface=self._surface,
             catalogue=catalogue,

@@ -1,4 +1,4 @@
-"""`inference-graph bench` against the running graph: its figures are there, and its ratios within wide bounds of what they should be."""
+"""`inference-graph bench` against the running graph: its figures are there, and no ratio has become worse."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 COMMAND = Path(sys.executable).parent / "inference-graph"
-PROMISED = {"ratio_to_floor": 1.3, "overhead_to_empty": 4.0, "naive_to_ours": 3.0, "naive_cpu_to_ours": 5.0}
-"""For 500 candidates of ml-latest-small on an idle machine. Here it is a hundred of a small world on any machine: a third is asked for."""
-NOISE = 3.0
+MEASURED = {"ratio_to_floor": 1.53, "overhead_to_empty": 3.2, "naive_to_ours": 1.87, "naive_cpu_to_ours": 2.97}
+"""Here: a hundred candidates of the built-in world, the middle of five runs. Who makes a ratio better writes the new one down."""
+NOISE = {"ratio_to_floor": 0.15, "overhead_to_empty": 0.25, "naive_to_ours": 0.15, "naive_cpu_to_ours": 0.15}
+"""The five runs lay within 4, 7, 4 and 2 percent of it; other machines have other shares of the same work."""
 STAGES = {"history", "two_tower", "similar_to_liked", "next_item", "popular", "filters", "ranker", "selection", "total"}
 
 
@@ -65,19 +66,20 @@ def test_its_exit_status_says_whether_every_answer_was_full(bench):
     assert run.returncode == (0 if faultless else 1), run.stderr
 
 
-def test_a_request_costs_little_beside_what_it_must_cost(bench):
-    comparison = bench[1]["comparison"]
-    floor, ours, empty = (comparison[f"{name}_p50_ms"] for name in ("floor", "ours", "empty"))
+def test_a_request_costs_more_than_what_it_must_cost(bench):
+    floor, ours, empty = (bench[1]["comparison"][f"{name}_p50_ms"] for name in ("floor", "ours", "empty"))
     assert 0 < empty < ours
     assert 0 < floor < ours
-    assert comparison["ratio_to_floor"] < NOISE * PROMISED["ratio_to_floor"]
-    assert comparison["overhead_to_empty"] < NOISE * PROMISED["overhead_to_empty"]
 
 
-def test_the_naive_way_to_the_same_answers_costs_more(bench):
+def test_no_ratio_is_worse_than_it_was_by_more_than_its_noise(bench, record_property):
+    """A ratio is taken at the end of its printed interval that speaks for it."""
     comparison = bench[1]["comparison"]
-    assert comparison["naive_to_ours"] > PROMISED["naive_to_ours"] / NOISE
-    assert comparison["naive_cpu_to_ours"] > PROMISED["naive_cpu_to_ours"] / NOISE
+    record_property("figure", ", ".join(f"{name} {comparison[name]}" for name in MEASURED))
+    for name in ("ratio_to_floor", "overhead_to_empty"):
+        assert comparison["noise"][name][0] < MEASURED[name] * (1 + NOISE[name]), name
+    assert comparison["noise"]["naive_to_ours"][1] > MEASURED["naive_to_ours"] / (1 + NOISE["naive_to_ours"])
+    assert comparison["naive_cpu_to_ours"] > MEASURED["naive_cpu_to_ours"] / (1 + NOISE["naive_cpu_to_ours"])
 
 
 def test_each_ratio_lies_within_its_printed_noise(bench):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from inference_graph.overload import MovingTarget, Overload, OverloadSettings
+from inference_graph.types import Deadline
 
 GAPS = st.floats(0, 10)
 ANSWERS = st.lists(st.tuples(st.booleans(), GAPS), max_size=200)
@@ -203,6 +204,16 @@ def test_a_request_has_its_whole_budget_until_less_is_done() -> None:
     assert overload.budget == pytest.approx(0.085)
     clock.now += 60.0
     assert overload.budget == math.inf
+    overload.at_work = overload.concurrency
+    assert overload.budget == pytest.approx(0.085)
+
+
+def test_a_deadline_comes_nearer_when_it_gets_busy() -> None:
+    budget = [math.inf]
+    deadline = Deadline.after(0.3, hurry=lambda: budget[0])
+    assert 0.25 < deadline.remaining() <= 0.3
+    budget[0] = 0.085
+    assert 0.05 < deadline.remaining() <= 0.085
 
 
 def test_a_budget_that_ends_before_a_request_is_late_is_refused() -> None:
