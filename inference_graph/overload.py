@@ -26,7 +26,9 @@ class OverloadSettings(BaseModel):
 
     target_ms: float = Field(60.0, gt=0, le=30_000, description="a later answer is late: when too many are, fewer candidates are ranked")
     refuse_ms: float = Field(65.0, gt=0, le=30_000, description="when too many answers are later than this, fewer are at work at once")
-    budget_ms: float = Field(75.0, gt=0, le=30_000, description="while less is done or nobody else let in, a request ends after this")
+    budget_ms: float | None = Field(
+        None, gt=0, le=30_000, description="while less is done or nobody else let in, a request ends after this; 10 more than refuse_ms"
+    )
     percentile: float = Field(90.0, ge=50, le=99, description="share of the answers that is to be in time, in percent")
     step: float = Field(0.01, gt=0, le=0.1, description="what one answer in time adds to the factor; a late one takes step * p / (100 - p)")
     least_factor: float = Field(0.2, gt=0, le=1, description="least share of the candidates that is ranked; 1 turns the factor off")
@@ -38,7 +40,7 @@ class OverloadSettings(BaseModel):
     def _less_before_nothing(self) -> Self:
         if self.refuse_ms < self.target_ms:
             raise ValueError(f"refuse_ms: expected at least target_ms ({self.target_ms:g}), for less is done first, got {self.refuse_ms:g}")
-        if self.budget_ms < self.refuse_ms:
+        if self.budget_ms is not None and self.budget_ms < self.refuse_ms:
             raise ValueError(f"budget_ms: expected at least refuse_ms ({self.refuse_ms:g}), got {self.budget_ms:g}")
         if self.usual_concurrency < self.least_concurrency:
             raise ValueError(f"usual_concurrency: expected at least least_concurrency, got {self.usual_concurrency}")
@@ -123,7 +125,9 @@ class Overload:
     @property
     def budget(self) -> float:
         """Seconds that a request may take now: unbounded while there is room for another one, and everything is done."""
-        return self._settings.budget_ms / 1000 if self.factor < 1.0 or not self.admits() else math.inf
+        settings = self._settings
+        budget_ms = settings.refuse_ms + 10.0 if settings.budget_ms is None else settings.budget_ms
+        return budget_ms / 1000 if self.factor < 1.0 or not self.admits() else math.inf
 
     def candidates(self, limit: int) -> int:
         """How many of `limit` candidates are ranked now; at least one."""
