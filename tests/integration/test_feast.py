@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,10 +19,14 @@ from moto.server import ThreadedMotoServer
 from pyarrow import fs
 
 from inference_graph.clients.feature_store import UserFeatures, open_feature_store
-from inference_graph.errors import DependencyTimeout, DependencyUnavailable, InvalidConfiguration
+from inference_graph.clients.redis_connection import open_redis
+from inference_graph.clients.user_events import UserEvents
+from inference_graph.clients.users import Users
+from inference_graph.errors import DependencyBadResponse, DependencyTimeout, DependencyUnavailable, InvalidConfiguration
 from inference_graph.features import DAY_SECONDS, ITEM_FEATURES, USER_FEATURES
 from inference_graph.snapshots import SnapshotStore
 from inference_graph.storage import list_files
+from inference_graph.types import Event
 from inference_graph.workspace import Workspace
 from rec_models.feature_repo import apply_feature_repo, repo_folder
 from rec_models.materialize import materialize
@@ -212,3 +217,30 @@ async def test_a_dead_and_a_silent_redis_are_named_and_bounded(workspace: Worksp
         await store.close()
     silent.close()
     await silent.wait_closed()
+
+
+async def test_a_users_row_is_what_feast_answers_and_a_wrong_one_spares_the_history(workspace: Workspace, redis_server: Any) -> None:
+    await asyncio.to_thread(materialize, workspace, redis_server.url)
+    store = open_feature_store(workspace.registry, workspace.feature_project, redis_server.url, timeout=5.0)
+    features, events = UserFeatures(store), UserEvents(open_redis(redis_server.url, timeout=5.0), "p")
+    await events.write([Event("u1", "i1", "view", START)])
+    users = Users(events, features)
+    asked = [f"user_statistics:{feature.name}" for feature in USER_FEATURES]
+    for user_id in ("u1", "u2", "nobody"):
+        theirs = (await asyncio.to_thread(store.get_online_features, asked, [{"user_id": user_id}])).to_dict()
+        found = await users.read(user_id)
+        expected = [theirs[feature.name][0] for feature in USER_FEATURES]
+        assert found.features_error is None
+        assert found.features is None if expected[0] is None else found.features.tolist() == np.array(expected, np.float32).tolist()
+    ((_, key, *fields),) = features.commands("u1")
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.hset(key, fields[0], b"\xff\xff\xff")
+        broken = await users.read("u1")
+        client.delete(key)
+        client.set(key, "of another type")
+        mistyped = await users.read("u1")
+    for found in (broken, mistyped):
+        assert isinstance(found.features_error, DependencyBadResponse)
+        assert [event.item_id for event in found.stored.events] == ["i1"]
+    await events.close()
+    await features.close()
