@@ -1,7 +1,7 @@
 """All that is known about items: one immutable snapshot of memory-mapped arrays, and its file format.
 
 A snapshot is a folder named by its content: `manifest.json` and one `.npy` file for each field below. Items are sorted by
-id, so that an id is found by binary search in the mapped file and no dictionary of strings is ever built.
+id, and found by a hash of numbers (item_index.py): no dictionary of strings is ever built.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from inference_graph.errors import InvalidSnapshot
 from inference_graph.features import ITEM_FEATURES
+from inference_graph.item_index import ItemIndex
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -73,6 +74,10 @@ class Catalogue:
     attributes: Mapping[str, Attribute]
     newest_event: float
     created: float
+    index: ItemIndex = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", ItemIndex.of(self.arrays.item_ids))
 
     def __len__(self) -> int:
         return len(self.arrays.item_ids)
@@ -87,8 +92,7 @@ class Catalogue:
         if wanted.itemsize > known.itemsize:
             # Else numpy copies every id of the catalogue to the width of the longest one asked for.
             wanted = np.where(np.char.str_len(wanted) > known.itemsize, b"", wanted).astype(known.dtype)
-        rows = np.minimum(np.searchsorted(known, wanted), len(self) - 1)
-        return np.where(self.arrays.item_ids[rows] == wanted, rows, -1).astype(np.int32)
+        return self.index.rows_of(wanted)
 
     def item_id(self, row: int) -> str:
         return bytes(self.arrays.item_ids[row]).decode()
@@ -228,13 +232,13 @@ def _check(name: str, arrays: CatalogueArrays, manifest: Mapping[str, Any]) -> N
     count = manifest["items"]
     lengths = {"item_ids": count, "features": count, "category_offsets": count + 1, "title_offsets": count + 1}
     lengths |= {"next_rows": count, "next_scores": count, "vectors": count, "popular_offsets": len(manifest["categories"]) + 2}
-    for field, length in lengths.items():
-        if len(getattr(arrays, field)) != length:
-            raise InvalidSnapshot(f"{name}: {field} has {len(getattr(arrays, field))} rows, expected {length}")
-    for field in ("popular_rows", "next_rows"):
-        table = getattr(arrays, field)
+    for column, length in lengths.items():
+        if len(getattr(arrays, column)) != length:
+            raise InvalidSnapshot(f"{name}: {column} has {len(getattr(arrays, column))} rows, expected {length}")
+    for column in ("popular_rows", "next_rows"):
+        table = getattr(arrays, column)
         if table.size and (table.max() >= count or table.min() < -1):
-            raise InvalidSnapshot(f"{name}: {field} points outside the catalogue of {count} items")
+            raise InvalidSnapshot(f"{name}: {column} points outside the catalogue of {count} items")
 
 
 def _content_name(content: Mapping[str, Any]) -> str:
