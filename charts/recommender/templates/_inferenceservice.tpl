@@ -13,6 +13,9 @@ annotations:
 {{/* Replicas and how they are replaced. Takes root, pod, component. */}}
 {{- define "recommender.scaling" -}}
 {{- $keda := .root.Values.autoscaling.keda -}}
+{{- if lt (int .pod.maxReplicas) (int .pod.minReplicas) -}}
+{{- fail (printf "%s.maxReplicas: expected at least minReplicas (%d), got %d" .component (int .pod.minReplicas) (int .pod.maxReplicas)) -}}
+{{- end -}}
 minReplicas: {{ .pod.minReplicas }}
 maxReplicas: {{ .pod.maxReplicas }}
 {{- if eq .root.Values.autoscaling.class "hpa" }}
