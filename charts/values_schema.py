@@ -56,7 +56,7 @@ def definitions() -> dict[str, Schema]:
         ),
         "account": closed(create=BOOLEAN, name=TEXT, annotations=TEXTS),
         "budget": closed(enabled=BOOLEAN, maxUnavailable={"type": ["integer", "string"], "minimum": 0, "pattern": "^[0-9]+%$"}),
-        "identity": {**OPEN, "properties": {name: identity for name in ("runAsUser", "runAsGroup", "fsGroup")}},
+        "identity": {**OPEN, "properties": dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), identity)},
         **graph_definitions(),
     }
 
