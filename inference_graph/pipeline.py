@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inference_graph import metrics
 from inference_graph.clients import User, UserStore
+from inference_graph.exposure import SHOWN_LATELY, diversity
 from inference_graph.features import TYPE_VALUES
 from inference_graph.hydrators.user_state import user_state
 from inference_graph.overload import Overload
@@ -24,7 +25,10 @@ from inference_graph.types import Candidates, Column, Deadline, Mask, Proposal, 
 Labels = NDArray[np.object_]
 
 BEYOND_LIMIT = "candidate_limit"
+BLOCKED = "blocked"
 FEWER = "fewer_candidates"
+FIRST_ITEMS = 10
+"""Of an answer, whose diversity is measured: what a user sees at once."""
 POPULAR = "popular"
 USER_FEATURES = "user_features"
 
@@ -69,6 +73,10 @@ class Pipeline:
     type_values: Mapping[str, float] = field(default_factory=lambda: TYPE_VALUES)
     overload: Overload = field(default_factory=Overload)
     strict: bool = False
+
+    def __post_init__(self) -> None:
+        steps = (self.users, *self.sources, *self.hydrators, *(() if self.ranker is None else (self.ranker,)))
+        metrics.begin_answers_at_zero(self.surface, [step.name for step in steps], (BLOCKED, USER_FEATURES, FEWER))
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -127,7 +135,7 @@ class Pipeline:
         nobody: User | None = None
         user = await run.attempt(self.users, partial(store.read, query.user_id), nobody)
         if user is None:
-            run.failed |= {"blocked"} if query.user_id is None else {"blocked", USER_FEATURES}
+            run.failed |= {BLOCKED} if query.user_id is None else {BLOCKED, USER_FEATURES}
             return query.with_user(user_state(query, None, None, store.last_blocked, self.type_values))
         if user.features_error is not None:
             run.without(USER_FEATURES, user.features_error.reason)
@@ -193,14 +201,22 @@ class Pipeline:
         return Scored(fuse(candidates.ranks)) if scored is None else scored
 
     def _count(self, answer: Answer) -> None:
+        query, shown = answer.query, answer.selection.chosen
+        metrics.ANSWERS.labels(self.surface, query.kind_of_user).inc()
+        metrics.DEGRADED_ANSWERS.labels(self.surface).inc(bool(answer.degraded))
+        metrics.EMPTY_ANSWERS.labels(self.surface).inc(len(shown) == 0)
         for name in answer.degraded:
             metrics.DEGRADED.labels(name).inc()
-        shown = answer.selection.chosen
         for name, proposed in zip(self.source_names, (~np.isnan(answer.ranked.ranks[shown])).sum(axis=0), strict=True):
             metrics.SHOWN.labels(name).inc(int(proposed))
         for score in answer.scores[shown]:
             metrics.SCORE.observe(float(score))
-        metrics.UNKNOWN_ITEMS.inc(int((answer.query.user.history.rows < 0).sum()))
+        metrics.UNKNOWN_ITEMS.inc(int((query.user.history.rows < 0).sum()))
+        rows = answer.ranked.rows[shown]
+        SHOWN_LATELY.saw(query.catalogue, rows)
+        unlike = diversity(query.catalogue.arrays.vectors[rows[:FIRST_ITEMS]])
+        if unlike is not None:
+            metrics.DIVERSITY.observe(unlike)
 
 
 def _apply(filters: tuple[tuple[str, Filter], ...], query: Query, candidates: Candidates) -> tuple[Labels, NDArray[np.intp]]:

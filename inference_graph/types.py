@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,6 +123,12 @@ class Query:
     columns: Mapping[str, ColumnFilter] = field(default_factory=dict)
     session: tuple[Event, ...] = ()
     user: UserState = field(default_factory=UserState)
+
+    @property
+    def kind_of_user(self) -> Literal["known", "unknown", "anonymous"]:
+        if self.user_id is None:
+            return "anonymous"
+        return "known" if self.user.known else "unknown"
 
     def with_user(self, user: UserState) -> Query:
         return replace(self, user=user)

@@ -23,7 +23,7 @@ def prediction(answer: Answer, sources: Sequence[str], graph_version: str) -> di
     ]
     return {
         "user_id": query.user_id,
-        "user": "anonymous" if query.user_id is None else "known" if query.user.known else "unknown",
+        "user": query.kind_of_user,
         "items": items,
         "degraded": list(answer.degraded),
         "rules_relaxed": list(answer.selection.relaxed),

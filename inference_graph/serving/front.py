@@ -64,6 +64,8 @@ class Front:
         self._at_work = 0
         self._reading = 0
         self._refused = {surface: metrics.REQUESTS.labels(surface, "429") for surface in surfaces.values()}
+        for surface in self._refused:
+            metrics.begin_requests_at_zero(surface)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

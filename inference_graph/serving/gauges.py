@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 
 from inference_graph import metrics
 from inference_graph.catalogue import Catalogue
+from inference_graph.exposure import SHOWN_LATELY
 from inference_graph.overload import Overload
 from inference_graph.serving.arrivals import EventLoopLag
 
 
-def watch_ages(catalogue: Callable[[], Catalogue | None]) -> None:
-    """Ages are computed when they are read; NaN before the first snapshot."""
+def watch_catalogue(catalogue: Callable[[], Catalogue | None]) -> None:
+    """Computed when they are read: its ages, and how much of it was shown; NaN before the first snapshot, or answer."""
 
     def age(of: Callable[[Catalogue], float]) -> float:
         current = catalogue()
@@ -20,6 +21,7 @@ def watch_ages(catalogue: Callable[[], Catalogue | None]) -> None:
 
     metrics.SNAPSHOT_AGE.set_function(lambda: age(lambda current: current.created))
     metrics.FEATURE_AGE.set_function(lambda: age(lambda current: current.newest_event))
+    metrics.COVERAGE.set_function(lambda: SHOWN_LATELY.share)
 
 
 def watch_overload(overload: Overload) -> None:

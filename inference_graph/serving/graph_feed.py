@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference_graph import metrics
 from inference_graph.clients import Clients
 from inference_graph.errors import InvalidConfiguration
 from inference_graph.graph import GraphConfig, build, load_graph
@@ -66,8 +67,10 @@ class GraphFeed:
         try:
             self.graph = self._read()
         except InvalidConfiguration as error:
+            metrics.GRAPH_REFUSED.set(1)
             logger.error("graph.yaml is refused: %s; graph %s stays in use", " ".join(str(error).split()), self.graph.config.version)
         else:
+            metrics.GRAPH_REFUSED.set(0)
             logger.info("graph %s in use", self.graph.config.version)
 
     def _read(self) -> Graph:

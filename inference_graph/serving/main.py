@@ -22,7 +22,7 @@ from inference_graph.overload import Overload
 from inference_graph.serving.arrivals import EventLoopLag
 from inference_graph.serving.catalogue_feed import CatalogueFeed
 from inference_graph.serving.front import Front, Limits
-from inference_graph.serving.gauges import watch_ages, watch_event_loop, watch_overload
+from inference_graph.serving.gauges import watch_catalogue, watch_event_loop, watch_overload
 from inference_graph.serving.graph_feed import Graph, GraphFeed
 from inference_graph.serving.http_protocol import bounded
 from inference_graph.serving.protocol import Surface
@@ -97,7 +97,7 @@ async def serve(settings: Settings, names: Mapping[str, Surface]) -> None:
     limits = Limits(settings.max_body_bytes, settings.body_seconds, settings.max_concurrency)
     http = bounded(settings.max_head_bytes, settings.head_seconds)
     server.serves(Front(app, paths(names), limits, lambda: server.draining, overload, lag), http)
-    watch_ages(lambda: process.catalogue)
+    watch_catalogue(lambda: process.catalogue)
     watch_overload(overload)
     watch_event_loop(lag)
     logger.info("listening on http://%s:%d, models %s", settings.host, settings.port, ", ".join(names))

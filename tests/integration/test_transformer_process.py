@@ -130,6 +130,13 @@ def test_the_metrics_count_the_calls_that_were_made(running: Transformer) -> Non
     assert 0 <= values["recommender_event_loop_lag_seconds"] < 5
     assert 0 < values["recommender_snapshot_age_seconds"] < 60
     assert values["recommender_feature_age_seconds"] > 1e8
+    assert 0 < values["recommender_catalogue_coverage_ratio"] <= 1
+    assert (
+        values['recommender_answers_total{surface="home",user="unknown"}']
+        == values['recommender_degraded_answers_total{surface="home"}']
+        == 7
+    )
+    assert values["recommender_graph_refused"] == 0
 
 
 def test_a_weaker_fsync_is_warned_about_once(transformer: Transformer) -> None:
