@@ -1,0 +1,1 @@
+"""Reads the chart's rules and dashboards, and says what is wrong with them."""
