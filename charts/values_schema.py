@@ -97,6 +97,7 @@ def values() -> Schema:
     port: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
     seconds: Schema = {"type": "integer", "minimum": 0}
     trial = closed(enabled=BOOLEAN, **BLOCK)
+    duration = text("^[1-9][0-9]*(s|m|h)$")
     stored = text("^([a-z0-9]+://.|/var/lib/recommender/.)")
     return closed(
         **{"global": {**OPEN, "properties": {"imageRegistry": TEXT, "imagePullSecrets": OPEN_LIST}}},
@@ -151,7 +152,14 @@ def values() -> Schema:
             httpRoute=closed(parentRefs=OPEN_LIST),
             ingress=closed(className=TEXT, pathType=choice("Exact", "ImplementationSpecific")),
         ),
-        monitoring=closed(annotations=closed(enabled=BOOLEAN)),
+        monitoring=closed(
+            annotations=closed(enabled=BOOLEAN),
+            podMonitor=closed(enabled=BOOLEAN, interval=duration, labels=TEXTS),
+            prometheusRule=closed(enabled=BOOLEAN, interval=duration, labels=TEXTS),
+            dashboards=closed(enabled=BOOLEAN, labels=TEXTS, annotations=TEXTS),
+            disabledAlerts=WORDS,
+            runbookUrl=text("^(https?://.+)?$"),
+        ),
         trial=closed(redis=closed(enabled=BOOLEAN), prometheus=trial, grafana=trial),
     )
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from monitoring.faults import faults_of_dashboard, faults_of_panel_query
-from monitoring.files import dashboards, promtool, queries, rules, run_promtool
+from monitoring.files import dashboards, queries, rules, run, tool
 from monitoring.known_metrics import known
 from monitoring.promql import Selector, read
 
@@ -35,12 +35,12 @@ def test_a_query_asks_for_what_exists_of_the_chosen_release(dashboard: str, pane
     assert list(faults_of_panel_query(text, legend, KNOWN)) == []
 
 
-@pytest.mark.skipif(promtool() is None, reason="no promtool: `make chart-tools` builds it and needs Go")
+@pytest.mark.skipif(tool("promtool") is None, reason="no promtool: `make chart-tools` builds it and needs Go")
 def test_promtool_parses_every_query(tmp_path: Path) -> None:
     filled = [text.replace("$namespace", "shop").replace("$release", "rec").replace("$__rate_interval", "5m") for _, _, text, _ in QUERIES]
     recorded = [{"record": f"query:{place}", "expr": text} for place, text in enumerate(filled)]
     (tmp_path / "queries.yaml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": recorded}]}))
-    ran = run_promtool("check", "rules", str(tmp_path / "queries.yaml"))
+    ran = run("promtool", "check", "rules", str(tmp_path / "queries.yaml"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"{len(QUERIES)} rules found" in ran.stdout
 

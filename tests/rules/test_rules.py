@@ -10,23 +10,23 @@ import pytest
 import yaml
 
 from monitoring.faults import faults_of_query
-from monitoring.files import PROMTOOL_TESTS, RULES, RUNBOOK, promtool, rules, run_promtool
+from monitoring.files import PROMTOOL_TESTS, RULES, RUNBOOK, rules, run, tool
 from monitoring.known_metrics import known
 from monitoring.promql import read
 
-needs_promtool = pytest.mark.skipif(promtool() is None, reason="no promtool: `make chart-tools` builds it and needs Go")
+needs_promtool = pytest.mark.skipif(tool("promtool") is None, reason="no promtool: `make chart-tools` builds it and needs Go")
 
 
 @needs_promtool
 @pytest.mark.parametrize("file", PROMTOOL_TESTS, ids=lambda file: file.stem)
 def test_alerts_fire_above_their_thresholds_and_stay_quiet_below(file: Path) -> None:
-    ran = run_promtool("test", "rules", str(file))
+    ran = run("promtool", "test", "rules", str(file))
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 @needs_promtool
 def test_promtool_takes_every_rule() -> None:
-    ran = run_promtool("check", "rules", *map(str, RULES))
+    ran = run("promtool", "check", "rules", *map(str, RULES))
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

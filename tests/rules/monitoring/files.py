@@ -37,12 +37,21 @@ def queries(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             yield panel["title"], target["expr"], target["legendFormat"]
 
 
-def promtool() -> str | None:
-    """`make chart-tools` builds one."""
-    return shutil.which("promtool", path=f"{ROOT / '.cache/bin'}{os.pathsep}{os.environ['PATH']}")
+def tool(name: str) -> str | None:
+    """`make chart-tools` builds it."""
+    return shutil.which(name, path=f"{ROOT / '.cache/bin'}{os.pathsep}{os.environ['PATH']}")
 
 
-def run_promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = promtool()
+def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = tool(name)
     assert program is not None
     return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def rendered(*settings: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """The chart's objects by kind and name, of a release `rec` in the namespace `shop`."""
+    chosen = [part for setting in settings for part in ("--set", setting)]
+    ran = run("helm", "template", "rec", str(CHART), "--namespace", "shop", *chosen)
+    if ran.returncode:
+        raise ValueError(ran.stderr)
+    return {(found["kind"], found["metadata"]["name"]): found for found in yaml.safe_load_all(ran.stdout) if found}
