@@ -1,6 +1,6 @@
 # Needs nothing but make and Python 3.11 with its venv module; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults test-hostile test-memory test-worlds lint check-old-tensorflow lock clean clean-data
+.PHONY: help run test test-faults test-hostile test-memory test-worlds lint check-old-tensorflow lock images clean clean-data
 .SUFFIXES:
 
 PORT ?= 8080
@@ -37,7 +37,8 @@ help:
 	@echo 'make test-hostile         known attacks and made-up requests, a good client beside (REQUESTS=20000  JSON=FILE)'
 	@echo 'make lint                 ruff, import contracts, mypy'
 	@echo 'make check-old-tensorflow run the exported models in TensorFlow 2.18, in an environment of its own'
-	@echo 'make lock                 resolve the dependencies of pyproject.toml anew'
+	@echo 'make lock                 resolve the dependencies of pyproject.toml anew, of everything and of each image'
+	@echo 'make images               the three images (BUILDER=buildah  BASE=IMAGE  IMAGE_PREFIX=registry.example/inference-graph/  IMAGE_TAG=TAG)'
 	@echo 'make clean                remove environments and caches (clean-data: what running made, too)'
 	@echo 'PYTHON=/path/python3.11   names the Python to set up with'
 
@@ -78,8 +79,23 @@ lint: $(READY)
 check-old-tensorflow: .venv-tf218/ready
 	.venv-tf218/bin/python tests/models/run_in_old_tensorflow.py
 
+COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 lock: $(READY)
-	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate -o requirements.lock
+	$(COMPILE) pyproject.toml --all-extras -o requirements.lock
+	$(COMPILE) pyproject.toml -c requirements.lock -o transformers/recommender/requirements.lock
+	$(COMPILE) pyproject.toml --extra jobs -c requirements.lock -o models/requirements.lock
+	$(COMPILE) --group model-server --no-deps -c requirements.lock -o models/model_server/requirements.lock
+	$(COMPILE) --group build -c requirements.lock -o requirements-build.lock
+
+# Any OCI builder that takes docker's arguments; BASE is an image with Python 3.11 and its venv module.
+BUILDER ?= buildah
+IMAGE_PREFIX ?= inference-graph/
+IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+images:
+	$(BUILDER) build $(if $(BASE),--build-arg BASE='$(BASE)') -f transformers/recommender/Dockerfile -t '$(IMAGE_PREFIX)transformer:$(IMAGE_TAG)' .
+	$(BUILDER) build $(if $(BASE),--build-arg BASE='$(BASE)') -f models/Dockerfile -t '$(IMAGE_PREFIX)jobs:$(IMAGE_TAG)' .
+	$(BUILDER) build $(if $(BASE),--build-arg BASE='$(BASE)') -f models/model_server/Dockerfile -t '$(IMAGE_PREFIX)model-server:$(IMAGE_TAG)' .
+	@$(BUILDER) images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep -E '$(IMAGE_PREFIX)(transformer|jobs|model-server):$(IMAGE_TAG) '
 
 clean:
 	rm -rf .venv .venv-tf218 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

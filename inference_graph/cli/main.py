@@ -16,7 +16,10 @@ from typer.exceptions import TyperException
 from inference_graph.errors import InferenceGraphError
 
 ENTRY_POINTS = "inference_graph.commands"
-ORDER = ("up", "recommend", "explain", "block", "unblock", "check", "data", "train", "materialize", "snapshot", "index", "refresh", "bench")
+ORDER = (
+    *("up", "recommend", "explain", "block", "unblock", "check", "data", "train", "materialize", "snapshot", "index", "refresh"),
+    *("bench", "status", "promote", "rollback"),
+)
 INTERRUPTED = 130
 
 
