@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from monitoring.faults import faults_of_dashboard, faults_of_panel_query
-from monitoring.files import dashboards, queries, rules, run, tool
+from monitoring.files import RULES, dashboards, queries, rules, run, tool
 from monitoring.known_metrics import known
+from monitoring.made_up import series
 from monitoring.promql import Selector, read
 
 QUERIES = [(name, *query) for name, dashboard in dashboards().items() for query in queries(dashboard)]
@@ -37,12 +38,34 @@ def test_a_query_asks_for_what_exists_of_the_chosen_release(dashboard: str, pane
 
 @pytest.mark.skipif(tool("promtool") is None, reason="no promtool: `make chart-tools` builds it and needs Go")
 def test_promtool_parses_every_query(tmp_path: Path) -> None:
-    filled = [text.replace("$namespace", "shop").replace("$release", "rec").replace("$__rate_interval", "5m") for _, _, text, _ in QUERIES]
-    recorded = [{"record": f"query:{place}", "expr": text} for place, text in enumerate(filled)]
+    recorded = [{"record": f"query:{place}", "expr": filled(text)} for place, (_, _, text, _) in enumerate(QUERIES)]
     (tmp_path / "queries.yaml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": recorded}]}))
     ran = run("promtool", "check", "rules", str(tmp_path / "queries.yaml"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"{len(QUERIES)} rules found" in ran.stdout
+
+
+@pytest.mark.skipif(tool("promtool") is None, reason="no promtool: `make chart-tools` builds it and needs Go")
+def test_every_query_finds_something_where_every_metric_has_a_series(tmp_path: Path) -> None:
+    """Joins on labels that do not meet, and selections that nothing fulfils, are empty: promtool says which."""
+    measured = {name: labels for name, labels in KNOWN.items() if not name.startswith("release:")}
+    everything = [{"series": one, "values": "0+7x60"} for name, labels in measured.items() for one in series(name, labels)]
+    asked = [
+        {"expr": f"count({filled(text)}) > bool 0", "eval_time": "30m", "exp_samples": [{"labels": "{}", "value": 1}]}
+        for _, _, text, _ in QUERIES
+    ]
+    test = {
+        "rule_files": [str(file) for file in RULES],
+        "evaluation_interval": "1m",
+        "tests": [{"interval": "1m", "input_series": everything, "promql_expr_test": asked}],
+    }
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(test))
+    ran = run("promtool", "test", "rules", str(tmp_path / "test.yaml"))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def filled(text: str) -> str:
+    return text.replace("$namespace", "shop").replace("$release", "rec").replace("$__rate_interval", "5m")
 
 
 def test_selectors_are_read_as_they_are_meant() -> None:

@@ -16,11 +16,12 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{/* Of pods: without versions, so that only what changes a pod replaces it. */}}
+{{/* Of pods: without versions, so that only what changes a pod replaces it. `release` is for scrapers that make a pod's labels its metrics'. */}}
 {{- define "recommender.podLabels" -}}
 {{ include "recommender.selector" . }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 recommender.io/release: {{ .root.Release.Name }}
+release: {{ .root.Release.Name }}
 {{- with .pod.podLabels }}
 {{ toYaml . }}
 {{- end }}

@@ -59,6 +59,9 @@ def _of_transformer() -> Iterator[tuple[str, tuple[str, ...]]]:
             continue
         (family,) = metric.describe()
         labels = (*TARGET, *metric._labelnames, *(INFO_LABELS if family.type == "info" else ()))
+        if "component" in labels:
+            # What it is called where the scraper has put the pod's own label in its place.
+            labels += ("exported_component",)
         for suffix in SUFFIXES[family.type]:
             yield family.name + suffix, (*labels, "le") if suffix == "_bucket" else labels
 
