@@ -11,7 +11,7 @@ import yaml
 
 from monitoring.faults import faults_of_query
 from monitoring.files import PROMTOOL_TESTS, RULES, RUNBOOK, rules, run, tool
-from monitoring.known_metrics import known
+from monitoring.known_metrics import is_of_a_release, known
 from monitoring.promql import read
 
 needs_promtool = pytest.mark.skipif(tool("promtool") is None, reason="no promtool: `make chart-tools` builds it and needs Go")
@@ -65,6 +65,14 @@ def test_an_alert_says_how_bad_it_is_whose_it_is_and_where_to_read_on(rule: dict
 @pytest.mark.parametrize("rule", rules("alert"), ids=lambda rule: rule["alert"])
 def test_an_alert_asks_for_what_exists_and_keeps_releases_apart(rule: dict[str, Any]) -> None:
     assert list(faults_of_query(read(rule["expr"]), known(rules("record")))) == []
+
+
+@pytest.mark.parametrize("rule", [*rules("alert"), *rules("record")], ids=lambda rule: rule.get("alert") or rule["record"])
+def test_a_rule_leaves_open_of_which_release_it_is(rule: dict[str, Any]) -> None:
+    """The chart fills it in, in each selector that has the label."""
+    ours = [selector for selector in read(rule["expr"]).selectors if is_of_a_release(selector.metric)]
+    assert [selector.matchers.get("release") for selector in ours] == ["!="] * len(ours)
+    assert ours or "kube_" in rule["expr"]
 
 
 @pytest.mark.parametrize("rule", rules("record"), ids=lambda rule: rule["record"])

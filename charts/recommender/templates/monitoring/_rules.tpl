@@ -1,11 +1,16 @@
-{{/* Every group of files/rules, without the alerts that are disabled; links lead to where the runbook is served. Takes root and interval. */}}
+{{/*
+Every group of files/rules, about this release alone, without the alerts that are disabled; links lead to where the runbook is
+served. Takes root and interval.
+*/}}
 {{- define "recommender.rules" -}}
 {{- $monitoring := .root.Values.monitoring -}}
 {{- $interval := .interval -}}
+{{- $release := .root.Release.Name -}}
 {{- $groups := list -}}
 {{- $alerts := list -}}
 {{- range $path, $content := .root.Files.Glob "files/rules/*.yaml" -}}
-{{- $text := toString $content | replace "docs/runbook.md" ($monitoring.runbookUrl | default "docs/runbook.md") -}}
+{{- $text := toString $content | replace "release!=\"\"" (printf "release=%q" $release) -}}
+{{- $text = $text | replace "docs/runbook.md" ($monitoring.runbookUrl | default "docs/runbook.md") -}}
 {{- range (fromYaml $text).groups -}}
 {{- $rules := list -}}
 {{- range .rules -}}
