@@ -22,7 +22,7 @@ class HttpClient:
         """Status and body. Raises OSError where the connection fails, TimeoutError after `seconds`."""
         head = f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         async with asyncio.timeout(seconds):
-            reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
+            reader, writer = self._kept() or await asyncio.open_connection(self._host, self._port)
             try:
                 writer.write(head.encode() + body)
                 status, answer, kept = await read_answer(reader)
@@ -34,6 +34,15 @@ class HttpClient:
         else:
             writer.close()
         return status, answer
+
+    def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """One that the server has not closed meanwhile, as it does with what nobody used for a minute."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
     def close(self) -> None:
         for _, writer in self._idle:
