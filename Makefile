@@ -1,6 +1,6 @@
 # Needs nothing but make and Python 3.11 with its venv module; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults test-hostile test-memory test-worlds lint check-old-tensorflow lock images clean clean-data
+.PHONY: help run test chart-tools chart-docs test-faults test-hostile test-memory test-worlds lint check-old-tensorflow lock images clean clean-data
 .SUFFIXES:
 
 PORT ?= 8080
@@ -35,6 +35,8 @@ help:
 	@echo 'make test-memory          whether memory stays flat under steady traffic (MINUTES=10 RATE=20 JSON=FILE)'
 	@echo 'make test-worlds          the share of the best possible score, on three planted worlds (WORLDS="1 2 3")'
 	@echo 'make test-hostile         known attacks and made-up requests, a good client beside (REQUESTS=20000  JSON=FILE)'
+	@echo 'make chart-docs           what is made from the values of the chart: schema, README, its graph.yaml'
+	@echo 'make chart-tools          helm, kubeconform and kustomize into .cache/bin, where Go is installed'
 	@echo 'make lint                 ruff, import contracts, mypy'
 	@echo 'make check-old-tensorflow run the exported models in TensorFlow 2.18, in an environment of its own'
 	@echo 'make lock                 resolve the dependencies of pyproject.toml anew, of everything and of each image'
@@ -45,8 +47,24 @@ help:
 run: $(READY)
 	@ENVIRONMENT_SECONDS=$$(( $$(date +%s) - $(STARTED) )) exec $(BIN)/inference-graph up --port "$$PORT" --stop-with $$PPID $${DATA:+--data "$$DATA"}
 
-test: lint
+test: lint chart-tools
 	$(BIN)/python -m pytest
+
+# Programs that tests of the chart need, from their modules. Without Go those tests are skipped and say so.
+CHART_TOOLS := helm.sh/helm/v3/cmd/helm@v3.19.5 github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0 sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+CHART_TOOLS_READY := .cache/bin/ready-$(shell echo '$(CHART_TOOLS)' | cksum | tr -d ' ')
+
+chart-tools: $(if $(shell command -v go),$(CHART_TOOLS_READY))
+
+$(CHART_TOOLS_READY):
+	@mkdir -p .cache/bin
+	@for tool in $(CHART_TOOLS); do echo "$$tool" && GOBIN='$(CURDIR)/.cache/bin' GOFLAGS= $(TIED) go install "$$tool" || exit 1; done
+	@rm -f .cache/bin/ready-* && touch $@
+
+chart-docs: $(READY)
+	cp inference_graph/graph.yaml charts/recommender/files/graph.yaml
+	$(BIN)/python charts/values_schema.py > charts/recommender/values.schema.json
+	$(BIN)/python charts/values_readme.py > charts/recommender/README.md
 
 # In a home of its own: what is killed here is nobody's.
 test-faults: $(READY)

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from inference_graph.errors import InvalidConfiguration
+from inference_graph.redis_address import full_address
 
 
 class Settings(BaseModel):
@@ -39,8 +40,13 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Reads each field from the variable of its name in capitals. Raises InvalidConfiguration, naming the variable."""
+        """Reads each field from the variable of its name in capitals; Redis's address also from REDIS_USERNAME, REDIS_PASSWORD, REDIS_CA.
+
+        Raises InvalidConfiguration, naming the variable.
+        """
         given = {name: environment[name.upper()] for name in cls.model_fields if name.upper() in environment}
+        if given.get("redis_url"):
+            given["redis_url"] = full_address(given["redis_url"], environment)
         empty_means_none = {name: value or None for name, value in given.items()}
         try:
             return cls.model_validate(empty_means_none)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference_graph.errors import InvalidConfiguration
+from inference_graph.redis_address import full_address
 
 SYNTHETIC = "synthetic"
 
@@ -99,9 +100,12 @@ class Workspace:
 
 
 def redis_url() -> str:
-    """The Redis to use: REDIS_URL, or the one that `up` runs. Raises InvalidConfiguration where there is neither."""
+    """The Redis to use: REDIS_URL (with REDIS_USERNAME, REDIS_PASSWORD, REDIS_CA), or the one that `up` runs.
+
+    Raises InvalidConfiguration where there is neither.
+    """
     if url := os.environ.get("REDIS_URL"):
-        return url
+        return full_address(url, os.environ)
     try:
         port = json.loads((home() / "up.json").read_text())["processes"]["redis"]["port"]
     except (OSError, KeyError, ValueError) as error:

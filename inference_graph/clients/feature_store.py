@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from inference_graph.clients.feast_import import import_of_feast
 from inference_graph.clients.redis_connection import Command, ask, open_redis, redis_call, redis_errors
 from inference_graph.errors import DependencyBadResponse, InvalidConfiguration
 from inference_graph.features import USER_FEATURES
+from inference_graph.storage import read_file
 
 with import_of_feast():
     from feast import FeatureStore, RepoConfig
@@ -34,12 +36,15 @@ def open_feature_store(registry: str, project: str, redis_url: str, timeout: flo
 
     Raises InvalidConfiguration where the registry is not there or does not know the project.
     """
-    if "://" not in registry and not Path(registry).is_file():
-        raise InvalidConfiguration(f"FEATURE_REGISTRY: {registry} is not there: run `inference-graph materialize` first")
+    try:
+        path = _near(registry)
+    except OSError as error:
+        message = f"FEATURE_REGISTRY: {registry} is not there or cannot be read ({error}): run `inference-graph materialize` first"
+        raise InvalidConfiguration(message) from error
     config = RepoConfig(
         project=project,
         provider="local",
-        registry={"registry_type": "file", "path": registry, "cache_ttl_seconds": 0},
+        registry={"registry_type": "file", "path": str(path), "cache_ttl_seconds": 0},
         online_store={"type": "redis", "connection_string": feast_connection_string(redis_url, timeout)},
         # Never asked: the default's module imports dask, for a second.
         offline_store={"type": "remote", "host": "never-asked"},
@@ -53,6 +58,15 @@ def open_feature_store(registry: str, project: str, redis_url: str, timeout: flo
         raise InvalidConfiguration(message) from error
     _use_bounded_client(store, redis_url, timeout)
     return store
+
+
+def _near(registry: str) -> Path:
+    """The registry as a file here: Feast itself would need another library for each kind of storage. Raises OSError."""
+    if "://" not in registry:
+        return Path(registry).resolve(strict=True)
+    copy = Path(tempfile.mkdtemp(prefix="feature-registry-")) / "registry.db"
+    copy.write_bytes(read_file(registry))
+    return copy
 
 
 def _use_bounded_client(store: FeatureStore, redis_url: str, timeout: float) -> None:

@@ -20,6 +20,7 @@ from feast.repo_config import load_repo_config
 from inference_graph.clients.feast_address import feast_connection_string
 from inference_graph.errors import InvalidConfiguration
 from inference_graph.steps import digest, is_done, mark_done
+from inference_graph.storage import file_exists, write_file
 from inference_graph.workspace import Workspace
 
 MODULES = ("entities", "sources", "views", "services")
@@ -56,13 +57,14 @@ def apply_feature_repo(workspace: Workspace, online_views: tuple[str, ...] = ())
     The offline files must exist: the attributes' columns are read from them. `online_views` are views that go to the
     online store besides `user_statistics`.
     """
+    registry = local_registry(workspace)
     variables = _variables(workspace, NO_REDIS) | {"FEATURE_ONLINE_VIEWS": ",".join(sorted(online_views))}
     with _environment(variables), _imported(repo_folder()) as definitions:
         schema = [f"{view.name}:{view.online}:{field}" for view in definitions if isinstance(view, FeatureView) for field in view.schema]
         files = [repo_folder() / "feature_store.yaml", *(repo_folder() / f"{name}.py" for name in MODULES)]
-        inputs = {"definitions": digest(*files, *schema, *variables.values())}
-        registry = Path(workspace.registry)
-        if is_done(workspace, "feast_apply", inputs, [registry]):
+        inputs = {"definitions": digest(*files, *schema, *variables.values(), workspace.registry)}
+        far = "://" in workspace.registry
+        if is_done(workspace, "feast_apply", inputs, [registry]) and (not far or file_exists(workspace.registry)):
             return
         draft = registry.with_suffix(f".{os.getpid()}")
         try:
@@ -71,15 +73,22 @@ def apply_feature_repo(workspace: Workspace, online_views: tuple[str, ...] = ())
             with _environment({"FEATURE_REGISTRY": str(draft)}):
                 FeatureStore(config=load_repo_config(repo_folder(), repo_folder() / "feature_store.yaml")).apply(definitions)
             os.replace(draft, registry)
+            if far:
+                write_file(workspace.registry, registry.read_bytes())
         finally:
             draft.unlink(missing_ok=True)
         mark_done(workspace, "feast_apply", inputs)
 
 
+def local_registry(workspace: Workspace) -> Path:
+    """Feast's registry where it is written; one on s3:// is a copy of this file."""
+    return workspace.root / "registry.db" if "://" in workspace.registry else Path(workspace.registry)
+
+
 def _variables(workspace: Workspace, redis_url: str) -> dict[str, str]:
     return {
         "FEATURE_PROJECT": workspace.feature_project,
-        "FEATURE_REGISTRY": workspace.registry,
+        "FEATURE_REGISTRY": str(local_registry(workspace)),
         "FEATURE_OFFLINE_TYPE": "file" if "://" in workspace.offline else "duckdb",
         "FEATURE_REDIS": feast_connection_string(redis_url, WRITE_SECONDS),
         "OFFLINE_STORE": workspace.offline,

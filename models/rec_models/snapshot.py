@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -58,7 +59,8 @@ def publish_snapshot(workspace: Workspace, agree: Callable[[str], bool]) -> Publ
         newest_event=newest,
         created=time.time(),
     )
-    store.publish(folder)
+    # The snapshot that transformers are pinned to is kept, however old.
+    store.publish(folder, frozenset(filter(None, [os.environ.get("SNAPSHOT_PIN")])))
     return Published(folder.name, len(items))
 
 

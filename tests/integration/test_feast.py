@@ -28,7 +28,7 @@ from inference_graph.snapshots import SnapshotStore
 from inference_graph.storage import list_files
 from inference_graph.types import Event
 from inference_graph.workspace import Workspace
-from rec_models.feature_repo import apply_feature_repo, repo_folder
+from rec_models.feature_repo import apply_feature_repo, local_registry, repo_folder
 from rec_models.materialize import materialize
 from rec_models.offline_store import point_in_time_features, refresh_offline
 from rec_models.small_workspace import START, make_workspace
@@ -104,6 +104,21 @@ def test_registering_twice_leaves_the_registry_as_it_is_and_knows_the_data_sets_
     apply_feature_repo(workspace, ("item_attributes",))
     assert Path(workspace.registry).read_bytes() != before
     assert not [name for name in os.listdir(workspace.root) if name.startswith("registry.") and name != "registry.db"]
+
+
+def test_a_registry_on_s3_is_written_there_and_read_from_there(
+    workspace: Workspace, s3: str, monkeypatch: pytest.MonkeyPatch, redis_server: Any
+) -> None:
+    monkeypatch.setenv("FEATURE_REGISTRY", f"{s3}/features/registry.db")
+    refresh_offline(workspace)
+    apply_feature_repo(workspace)
+    store = open_feature_store(workspace.registry, workspace.feature_project, redis_server.url)
+    assert [service.name for service in store.list_feature_services()]
+    local_registry(workspace).unlink()
+    apply_feature_repo(workspace)
+    assert local_registry(workspace).exists()
+    with pytest.raises(InvalidConfiguration, match="is not there"):
+        open_feature_store(f"{s3}/features/none.db", workspace.feature_project, redis_server.url)
 
 
 def test_feasts_own_command_line_reads_the_same_definitions(workspace: Workspace) -> None:

@@ -5,7 +5,7 @@
 {{- $given := .Values.fullnameOverride | default $made -}}
 {{- $name := $given | lower | replace "." "-" | trimSuffix "-" -}}
 {{- if regexMatch "^[^a-z]" $name }}{{ $name = printf "r-%s" $name }}{{ end -}}
-{{- $longest := max 16 (min 38 (sub 42 (len .Release.Namespace))) | int -}}
+{{- $longest := max 12 (min 38 (sub 42 (len .Release.Namespace))) | int -}}
 {{- if gt (len $name) $longest -}}
 {{- printf "%s-%s" ($name | trunc (int (sub $longest 7)) | trimSuffix "-") ($given | sha256sum | trunc 6) -}}
 {{- else -}}

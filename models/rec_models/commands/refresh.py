@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -11,21 +12,27 @@ from inference_graph.workspace import Workspace, redis_url
 from rec_models.commands.materialize import AsJson, Online, in_words
 from rec_models.commands.snapshot import Yes, agree
 
+Wait = Annotated[float, typer.Option("--wait-seconds", min=0, help="how long Redis is waited for")]
 
-def refresh(online: Online = None, yes: Yes = False, as_json: AsJson = False) -> None:
+
+def refresh(online: Online = None, yes: Yes = False, wait_seconds: Wait = 0, as_json: AsJson = False) -> None:
     """Bring all that serving reads up to date with the newest events: features, snapshot, vector index.
+
+    Interrupted anywhere, the next run goes on. The pointer to the snapshot and the index's alias move last.
 
     Examples:
 
       inference-graph refresh
 
-      inference-graph refresh --json
+      inference-graph refresh --wait-seconds 300 --json
     """
     from rec_models.index import index_snapshot
     from rec_models.materialize import materialize
     from rec_models.snapshot import publish_snapshot
+    from rec_models.waiting import wait_for_redis
 
     workspace, url = Workspace.current(), redis_url()
+    wait_for_redis(url, wait_seconds)
     features = materialize(workspace, url, tuple(online or ()))
     published = publish_snapshot(workspace, lambda cost: agree(cost, yes))
     indexed = index_snapshot(workspace, url)
