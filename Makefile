@@ -1,6 +1,6 @@
 # Needs nothing but make and Python 3.11 with its venv module; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test chart-tools chart-docs test-faults test-hostile test-memory test-worlds lint check-old-tensorflow lock images clean clean-data
+.PHONY: help run test chart-tools chart-docs manifests test-faults test-hostile test-memory test-worlds lint check-old-tensorflow lock images clean clean-data
 .SUFFIXES:
 
 PORT ?= 8080
@@ -36,6 +36,7 @@ help:
 	@echo 'make test-worlds          the share of the best possible score, on three planted worlds (WORLDS="1 2 3")'
 	@echo 'make test-hostile         known attacks and made-up requests, a good client beside (REQUESTS=20000  JSON=FILE)'
 	@echo 'make chart-docs           what is made from the values of the chart: schema, README, its graph.yaml'
+	@echo 'make manifests            kustomize/base and components/redis from the chart'
 	@echo 'make chart-tools          helm, kubeconform and kustomize into .cache/bin, where Go is installed'
 	@echo 'make lint                 ruff, import contracts, mypy'
 	@echo 'make check-old-tensorflow run the exported models in TensorFlow 2.18, in an environment of its own'
@@ -65,6 +66,9 @@ chart-docs: $(READY)
 	cp inference_graph/graph.yaml charts/recommender/files/graph.yaml
 	$(BIN)/python charts/values_schema.py > charts/recommender/values.schema.json
 	$(BIN)/python charts/values_readme.py > charts/recommender/README.md
+
+manifests: $(READY) chart-tools
+	$(BIN)/python kustomize/render.py
 
 # In a home of its own: what is killed here is nobody's.
 test-faults: $(READY)

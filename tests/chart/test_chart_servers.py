@@ -62,7 +62,7 @@ def test_the_transformers_environment_is_its_settings(chart: Chart) -> None:
     assert settings.host == "0.0.0.0"
     assert settings.startup_grace_seconds is None
     assert settings.snapshot_pin == "abc"
-    assert settings.ranking_target == "dns:///recommender-ranking-grpc.shop.svc:9000"
+    assert settings.ranking_target == "dns:///recommender-ranking-grpc:9000"
     known = {name.upper() for name in Settings.model_fields} | KSERVE_ADDS | {"HOME"}
     assert {name for name in given if not name.startswith("AWS_")} <= known
 
@@ -138,7 +138,7 @@ def test_models_are_called_through_services_of_their_own(chart: Chart) -> None:
             assert service["selector"] == {"app": f"isvc.{pod}"}
             assert service.get("clusterIP") == ("None" if balancing == "headless" else None)
             assert service["publishNotReadyAddresses"] is False
-            assert f"recommender-{model}-{suffix}." in environment(transformer(rendered))[f"{model.upper()}_TARGET"]
+            assert f"recommender-{model}-{suffix}:9000" in environment(transformer(rendered))[f"{model.upper()}_TARGET"]
 
 
 def test_nothing_is_looked_up_drawn_or_dated_in_a_template() -> None:
