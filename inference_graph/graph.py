@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -31,6 +32,9 @@ from inference_graph.sources.similar_to_liked import SimilarToLikedSettings
 from inference_graph.sources.two_tower import TwoTowerSettings
 
 ENTRY_POINTS = "inference_graph.components"
+
+# A component's own error comes as a text that begins with the place in its surface.
+_WITHIN = re.compile(r"Value error, ([a-z_]+\[\d+\][\w.\[\]]*): ")
 
 SourceSettings = TwoTowerSettings | SimilarToLikedSettings | NextItemSettings | PopularSettings
 FilterComponent = Seen | Blocked | Requested | Attributes
@@ -117,7 +121,7 @@ class GraphConfig(BaseModel):
 
 
 def load_graph(path: Path) -> GraphConfig:
-    """Reads graph.yaml. Raises InvalidConfiguration naming the file, the key and what was expected."""
+    """Reads graph.yaml. Raises InvalidConfiguration naming the file, the line, the key and what was expected."""
     try:
         content = path.read_bytes()
         given = yaml.safe_load(content)
@@ -131,8 +135,25 @@ def load_graph(path: Path) -> GraphConfig:
         return GraphConfig.model_validate({**given, "version": hashlib.sha256(content).hexdigest()[:12]})
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        raise InvalidConfiguration(f"{path}: {key}: {first['msg']}") from error
+        key, within = ".".join(map(str, first["loc"])), _WITHIN.match(first["msg"])
+        line = _line(content, f"{key}.{within[1]}" if within else key)
+        raise InvalidConfiguration(f"{path}: line {line}: {key or 'the file'}: {first['msg']}") from error
+
+
+def _line(content: bytes, key: str) -> int:
+    """The line of `surfaces.home.sources[0].limit`, or of the deepest part of it that is in the file."""
+    node, line = yaml.compose(content, yaml.SafeLoader), 1
+    for step in re.findall(r"\w+", key):
+        if isinstance(node, yaml.MappingNode):
+            found = next(((own, value) for own, value in node.value if own.value == step), None)
+        elif isinstance(node, yaml.SequenceNode) and step.isdigit():
+            found = next(((entry, entry) for entry in node.value[int(step) :]), None)
+        else:
+            break
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line
 
 
 def default_graph(kind: Literal["ratings", "events"], seen: Mapping[str, object], clock: Literal["wall", "data"]) -> str:

@@ -75,7 +75,7 @@ def test_local_runs_our_model_server_its_own_redis_and_the_built_in_data() -> No
         assert (predictor["minReplicas"], predictor["model"]["command"]) == (1, ["model-server"])
         assert "--host=0.0.0.0" in predictor["model"]["args"]
     job = one(objects, "CronJob", "recommender-refresh")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    assert [container["command"] for container in containers(job)][0] == ["inference-graph", "data", "prepare"]
+    assert containers(job)[0]["command"] == ["inference-graph", "data", "prepare"]
 
 
 @pytest.mark.parametrize(("overlay", "component"), list(itertools.product(("staging", "production"), ("keda", "gpu-ranker"))))

@@ -55,6 +55,16 @@ def test_a_mistake_is_told_with_its_file_and_key(tmp_path, old, new, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("limit: 300", "limits: 300"), ("clock: wall", "clock: sun"), ("at_most: 3", "at_most: 0"), ("{kind: requested}", "{kind: asked}")],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path, old, new):
+    line = next(number for number, text in enumerate(DEFAULT.splitlines(), 1) if old in text)
+    with pytest.raises(InvalidConfiguration, match=rf"graph\.yaml: line {line}: "):
+        load(tmp_path, DEFAULT.replace(old, new, 1))
+
+
 def test_a_missing_file_and_a_list_are_told(tmp_path):
     with pytest.raises(InvalidConfiguration, match="No such file"):
         load_graph(tmp_path / "none.yaml")
