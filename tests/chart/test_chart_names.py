@@ -33,11 +33,11 @@ def test_long_names_that_differ_at_their_ends_stay_different(chart: Chart) -> No
 
 
 def test_two_releases_share_no_object_no_key_in_redis_and_no_feast_project(chart: Chart) -> None:
-    first, second = (chart.render(EVERYTHING, release) for release in ("red", "blue"))
+    first, second = (chart.render(EVERYTHING, release) for release in ("amaranth", "cobalt"))
     identity = [{(o["kind"], o["metadata"]["name"]) for o in rendered} for rendered in (first, second)]
     assert not identity[0] & identity[1]
-    texts = [chart.text(EVERYTHING, release) for release in ("red", "blue")]
-    for text, other in ((texts[0], "blue"), (texts[1], "red")):
+    texts = [chart.text(EVERYTHING, release) for release in ("amaranth", "cobalt")]
+    for text, other in ((texts[0], "cobalt"), (texts[1], "amaranth")):
         assert not re.search(rf"\b{other}\b", text)
 
 
