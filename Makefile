@@ -53,13 +53,14 @@ test: lint chart-tools
 
 # Programs that tests of the chart need, from their modules. Without Go those tests are skipped and say so.
 CHART_TOOLS := helm.sh/helm/v3/cmd/helm@v3.19.5 github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0 sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
-CHART_TOOLS_READY := .cache/bin/ready-$(shell echo '$(CHART_TOOLS)' | cksum | tr -d ' ')
+CHART_TOOLS_READY := .cache/bin/ready-$(shell { echo '$(CHART_TOOLS)'; cat tests/chart/fetch_schemas.py; } | cksum | tr -d ' ')
 
 chart-tools: $(if $(shell command -v go),$(CHART_TOOLS_READY))
 
-$(CHART_TOOLS_READY):
+$(CHART_TOOLS_READY): | $(READY)
 	@mkdir -p .cache/bin
 	@for tool in $(CHART_TOOLS); do echo "$$tool" && GOBIN='$(CURDIR)/.cache/bin' GOFLAGS= $(TIED) go install "$$tool" || exit 1; done
+	@$(BIN)/python tests/chart/fetch_schemas.py .cache/schemas
 	@rm -f .cache/bin/ready-* && touch $@
 
 chart-docs: $(READY)
