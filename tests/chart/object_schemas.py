@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ TEMPLATE = "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json"
 
 def write_schemas(sources: Path, kinds: set[tuple[str, str]], folder: Path) -> None:
     """For each (apiVersion, kind), under the name that TEMPLATE makes of it. Raises LookupError for one that is not known."""
-    known = {**dict(_built_in(sources / "swagger.json")), **dict(_custom(sources))}
+    known = {**_built_in(sources), **_custom(sources)}
     for kind in kinds:
         group, _, version = kind[0].rpartition("/")
         file = folder / group / f"{kind[1].lower()}_{version}.json"
@@ -28,20 +29,46 @@ def write_schemas(sources: Path, kinds: set[tuple[str, str]], folder: Path) -> N
         file.write_text(json.dumps(known[kind]))
 
 
-def _built_in(file: Path) -> Iterator[tuple[tuple[str, str], Schema]]:
-    definitions = {**json.loads(file.read_text())["definitions"], **LOOSE}
+@cache
+def _built_in(sources: Path) -> dict[tuple[str, str], Schema]:
+    definitions = {**json.loads((sources / "swagger.json").read_text())["definitions"], **LOOSE}
     closed = {name: _closed(definition) for name, definition in definitions.items()}
+    found = {}
     for name, definition in definitions.items():
         for kind in definition.get("x-kubernetes-group-version-kind", []):
             api_version = "/".join(filter(None, (kind["group"], kind["version"])))
-            yield (api_version, kind["kind"]), {**closed[name], "definitions": closed}
+            found[api_version, kind["kind"]] = {**closed[name], "definitions": _needed(name, closed)}
+    return found
 
 
-def _custom(sources: Path) -> Iterator[tuple[tuple[str, str], Schema]]:
+@cache
+def _custom(sources: Path) -> dict[tuple[str, str], Schema]:
+    found = {}
     for file in sorted(sources.glob("*.yaml")):
         spec = yaml.load(file.read_text(), yaml.CSafeLoader)["spec"]
         for version in spec["versions"]:
-            yield (f"{spec['group']}/{version['name']}", spec["names"]["kind"]), _closed(version["schema"]["openAPIV3Schema"])
+            found[f"{spec['group']}/{version['name']}", spec["names"]["kind"]] = _closed(version["schema"]["openAPIV3Schema"])
+    return found
+
+
+def _needed(name: str, definitions: dict[str, Schema]) -> dict[str, Schema]:
+    """The definitions that one refers to, directly or not."""
+    found: dict[str, Schema] = {}
+    waiting = [name]
+    while waiting:
+        here = waiting.pop()
+        if here not in found:
+            found[here] = definitions[here]
+            waiting += list(_referred(definitions[here]))
+    return found
+
+
+def _referred(schema: Any) -> Iterator[str]:
+    for key, value in schema.items() if isinstance(schema, dict) else enumerate(schema if isinstance(schema, list) else []):
+        if key == "$ref" and isinstance(value, str):
+            yield value.removeprefix("#/definitions/")
+        else:
+            yield from _referred(value)
 
 
 def _closed(schema: Any) -> Any:
