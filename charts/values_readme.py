@@ -16,7 +16,8 @@ KEY = re.compile(r"^(?P<indent> *)(?P<key>[A-Za-z0-9]+):(?P<value>.*)$")
 
 def rows(text: str) -> Iterator[tuple[str, str, str]]:
     """Path, what it means, default: of every key that is a value, or that is described."""
-    values, path, meant = yaml.safe_load(text), [], ""
+    values, meant = yaml.safe_load(text), ""
+    path: list[str] = []
     for line in text.splitlines():
         if line.lstrip().startswith("#"):
             meant = line.split("-- ", 1)[1] if "-- " in line else ""

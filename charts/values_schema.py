@@ -26,7 +26,7 @@ def ref(name: str) -> Schema:
     return {"$ref": DEFINITIONS.format(model=name)}
 
 
-def closed(required: tuple[str, ...] = (), **properties: Schema) -> Schema:
+def closed(required: tuple[str, ...] = (), /, **properties: Schema) -> Schema:
     schema: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
     return {**schema, "required": list(required)} if required else schema
 
@@ -206,9 +206,9 @@ def where(path: str, schema: Schema) -> Schema:
     return schema
 
 
-def schema() -> Schema:
+def whole() -> Schema:
     filled: Schema = {"minLength": 1}
-    return untitled(
+    found: Schema = untitled(
         {
             "$schema": "http://json-schema.org/draft-07/schema#",
             **values(),
@@ -223,7 +223,8 @@ def schema() -> Schema:
             "$defs": definitions(),
         }
     )
+    return found
 
 
 if __name__ == "__main__":
-    print(json.dumps(schema(), indent=1))
+    print(json.dumps(whole(), indent=1))

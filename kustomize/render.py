@@ -33,7 +33,7 @@ def rendered(values: dict[str, Any]) -> Objects:
     helm = shutil.which("helm", path=f"{ROOT / '.cache/bin'}{os.pathsep}{os.environ['PATH']}")
     if helm is None:
         sys.exit("error: helm is not here: `make chart-tools` builds it where Go is installed")
-    command = [helm, "template", "recommender", str(ROOT / "charts/recommender"), "--no-hooks", "--values", "-"]
+    command = [helm, "template", "recommender", str(ROOT / "charts/recommender"), "--no-hooks", "--kube-version=1.34", "--values", "-"]
     text = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=True).stdout
     return [_freed(found) for found in yaml.load_all(text, yaml.CSafeLoader) if found]
 

@@ -57,14 +57,14 @@ def apply_feature_repo(workspace: Workspace, online_views: tuple[str, ...] = ())
     The offline files must exist: the attributes' columns are read from them. `online_views` are views that go to the
     online store besides `user_statistics`.
     """
-    registry = local_registry(workspace)
+    published, registry = workspace.registry, local_registry(workspace)
     variables = _variables(workspace, NO_REDIS) | {"FEATURE_ONLINE_VIEWS": ",".join(sorted(online_views))}
     with _environment(variables), _imported(repo_folder()) as definitions:
         schema = [f"{view.name}:{view.online}:{field}" for view in definitions if isinstance(view, FeatureView) for field in view.schema]
         files = [repo_folder() / "feature_store.yaml", *(repo_folder() / f"{name}.py" for name in MODULES)]
-        inputs = {"definitions": digest(*files, *schema, *variables.values(), workspace.registry)}
-        far = "://" in workspace.registry
-        if is_done(workspace, "feast_apply", inputs, [registry]) and (not far or file_exists(workspace.registry)):
+        inputs = {"definitions": digest(*files, *schema, *variables.values(), published)}
+        far = "://" in published
+        if is_done(workspace, "feast_apply", inputs, [registry]) and (not far or file_exists(published)):
             return
         draft = registry.with_suffix(f".{os.getpid()}")
         try:
@@ -74,7 +74,7 @@ def apply_feature_repo(workspace: Workspace, online_views: tuple[str, ...] = ())
                 FeatureStore(config=load_repo_config(repo_folder(), repo_folder() / "feature_store.yaml")).apply(definitions)
             os.replace(draft, registry)
             if far:
-                write_file(workspace.registry, registry.read_bytes())
+                write_file(published, registry.read_bytes())
         finally:
             draft.unlink(missing_ok=True)
         mark_done(workspace, "feast_apply", inputs)

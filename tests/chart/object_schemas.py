@@ -24,7 +24,8 @@ def write_schemas(sources: Path, kinds: set[tuple[str, str]], folder: Path) -> N
     known = {**_built_in(sources), **_custom(sources)}
     for kind in kinds:
         group, _, version = kind[0].rpartition("/")
-        file = folder / group / f"{kind[1].lower()}_{version}.json"
+        # Of what has no group kubeconform takes the version for it.
+        file = folder / (group or version) / f"{kind[1].lower()}_{version}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(known[kind]))
 

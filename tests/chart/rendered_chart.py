@@ -55,7 +55,8 @@ class Chart:
         return run.stderr
 
     def _run(self, values: dict[str, Any] | None, release: str, namespace: str, *more: str) -> subprocess.CompletedProcess[str]:
-        command = [self.helm, "template", release, str(CHART), "--namespace", namespace, "--values", "-", *more]
+        # A helm that `go install` built takes an old Kubernetes for granted.
+        command = [self.helm, "template", release, str(CHART), "--kube-version=1.34", "--namespace", namespace, "--values", "-", *more]
         return subprocess.run(command, input=yaml.safe_dump(values or {}), capture_output=True, text=True, check=False)
 
 

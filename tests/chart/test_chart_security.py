@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
-from rendered_chart import EVERYTHING, Chart, containers, environment, of_kind, one, pods
+from rendered_chart import EVERYTHING, ROOT, Chart, containers, environment, of_kind, one, pods
 
 SECRETS: dict[str, Any] = {
     "redis": {"existingSecret": "redis-login", "tls": {"enabled": True, "ca": True}},
@@ -35,11 +36,16 @@ def test_every_pod_is_of_the_restricted_profile(chart: Chart) -> None:
     assert seen == ALL_PODS
 
 
-def test_the_container_says_all_that_kserve_copies_to_its_initializer(chart: Chart) -> None:
-    runtime = one(chart.render(), "ServingRuntime", "recommender-tf-serving")
-    security = runtime["spec"]["containers"][0]["securityContext"]
-    assert security["runAsNonRoot"] is True
-    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+def test_kserves_initializer_gets_from_the_pod_what_a_pod_can_say(chart: Chart) -> None:
+    """The rest is the ClusterStorageContainer's: docs/install.md has the patch."""
+    rendered = chart.render()
+    for name in ("recommender", "recommender-retrieval"):
+        security = one(rendered, "InferenceService", name)["spec"]["predictor"]["securityContext"]
+        assert security["runAsNonRoot"] is True
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+    document = (ROOT / "docs/install.md").read_text()
+    patch = json.loads(re.search(r"patch clusterstoragecontainer default --type merge -p '(.*)'", document)[1])  # type: ignore[index]
+    assert patch["spec"]["container"]["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 def test_null_leaves_user_and_group_to_the_cluster(chart: Chart) -> None:

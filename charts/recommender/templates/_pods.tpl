@@ -60,7 +60,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* KServe gives its storage initializer the same. */}}
+{{/* Not of KServe's storage initializer, which has its own of the cluster's ClusterStorageContainer: docs/install.md. */}}
 {{- define "recommender.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
