@@ -37,7 +37,7 @@ help:
 	@echo 'make test-hostile         known attacks and made-up requests, a good client beside (REQUESTS=20000  JSON=FILE)'
 	@echo 'make chart-docs           what is made from the values of the chart: schema, README, its graph.yaml'
 	@echo 'make manifests            kustomize/base and components/redis from the chart'
-	@echo 'make chart-tools          helm, kubeconform and kustomize into .cache/bin, where Go is installed'
+	@echo 'make chart-tools          helm, kubeconform, kustomize and promtool into .cache/bin, where Go is installed'
 	@echo 'make lint                 ruff, import contracts, mypy'
 	@echo 'make check-old-tensorflow run the exported models in TensorFlow 2.18, in an environment of its own'
 	@echo 'make lock                 resolve the dependencies of pyproject.toml anew, of everything and of each image'
@@ -52,14 +52,17 @@ test: lint chart-tools
 	$(BIN)/python -m pytest
 
 # Programs that tests of the chart need, from their modules. Without Go those tests are skipped and say so.
-CHART_TOOLS := helm.sh/helm/v3/cmd/helm@v3.19.5 github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0 sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
-CHART_TOOLS_READY := .cache/bin/ready-$(shell { echo '$(CHART_TOOLS)'; cat tests/chart/fetch_schemas.py; } | cksum | tr -d ' ')
+CHART_TOOLS := helm.sh/helm/v3/cmd/helm@v3.19.5 github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0 sigs.k8s.io/kustomize/kustomize/v5@v5.7.1 \
+  github.com/prometheus/prometheus/cmd/promtool@v0.316.0
+# A helm that is built like this would take Kubernetes 1.20 for granted; promtool leaves out the clients of every cloud.
+HELM_KNOWS := -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34
+CHART_TOOLS_READY := .cache/bin/ready-$(shell { echo '$(CHART_TOOLS) $(HELM_KNOWS)'; cat tests/chart/fetch_schemas.py; } | cksum | tr -d ' ')
 
 chart-tools: $(if $(shell command -v go),$(CHART_TOOLS_READY))
 
 $(CHART_TOOLS_READY): | $(READY)
 	@mkdir -p .cache/bin
-	@for tool in $(CHART_TOOLS); do echo "$$tool" && GOBIN='$(CURDIR)/.cache/bin' GOFLAGS= $(TIED) go install "$$tool" || exit 1; done
+	@for tool in $(CHART_TOOLS); do echo "$$tool" && GOBIN='$(CURDIR)/.cache/bin' GOFLAGS=-tags=remove_all_sd $(TIED) go install -ldflags '$(HELM_KNOWS)' "$$tool" || exit 1; done
 	@$(BIN)/python tests/chart/fetch_schemas.py .cache/schemas
 	@rm -f .cache/bin/ready-* && touch $@
 

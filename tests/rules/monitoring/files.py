@@ -51,7 +51,7 @@ def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def rendered(*settings: str) -> dict[tuple[str, str], dict[str, Any]]:
     """The chart's objects by kind and name, of a release `rec` in the namespace `shop`."""
     chosen = [part for setting in settings for part in ("--set", setting)]
-    ran = run("helm", "template", "rec", str(CHART), "--namespace", "shop", *chosen)
+    ran = run("helm", "template", "rec", str(CHART), "--kube-version", "1.34", "--namespace", "shop", *chosen)
     if ran.returncode:
         raise ValueError(ran.stderr)
     return {(found["kind"], found["metadata"]["name"]): found for found in yaml.safe_load_all(ran.stdout) if found}
