@@ -78,7 +78,7 @@ def test_from_nothing_to_an_answer(tmp_path: Path, s3: str, redis_port: int, fre
     prepare, refresh = container(job, "prepare"), container(job, "refresh")
     here = {"INFERENCE_GRAPH_HOME": str(tmp_path / "workspace")}
 
-    run(["inference-graph", "data", "synthesize", str(tmp_path / "data"), *"--users 60 --items 80 --events 500".split()], here)
+    run(["inference-graph", "data", "synthesize", str(tmp_path / "data"), *["--users", "60", "--items", "80", "--events", "500"]], here)
     run([str(tmp_path / "data") if word == "/data" else word for word in prepare["command"]], prepare["environment"] | here)
     first, again = (json.loads(run([*refresh["command"], "--json"], refresh["environment"] | here)) for _ in range(2))
     assert first["materialize"]["online"]["user_statistics"] > 0
