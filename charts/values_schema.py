@@ -77,6 +77,9 @@ POD: dict[str, Schema] = {
     "serviceAccount": ref("account"),
 }
 BLOCK = {**POD, "image": ref("image"), "resources": ref("resources")}
+# One pod is spread over nothing; the trial parts have accounts of their own, or none.
+JOB = {key: value for key, value in BLOCK.items() if key != "topologySpreadConstraints"}
+TRIAL = {key: value for key, value in JOB.items() if key != "serviceAccount"}
 SERVER = {
     **BLOCK,
     "minReplicas": REPLICAS,
@@ -96,7 +99,7 @@ CLAIM = {"existingClaim": TEXT, "size": QUANTITY, "storageClassName": TEXT}
 def values() -> Schema:
     port: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
     seconds: Schema = {"type": "integer", "minimum": 0}
-    trial = closed(enabled=BOOLEAN, **BLOCK)
+    trial = closed(enabled=BOOLEAN, **TRIAL)
     duration = text("^[1-9][0-9]*(s|m|h)$")
     stored = text("^([a-z0-9]+://.|/var/lib/recommender/.)")
     return closed(
@@ -110,7 +113,7 @@ def values() -> Schema:
         ranking=closed(**MODEL),
         retrieval=closed(**MODEL),
         refresh=closed(
-            **BLOCK,
+            **JOB,
             job=closed(enabled=BOOLEAN),
             cronJob=closed(enabled=BOOLEAN, schedule=text("."), timeZone=TEXT, suspend=BOOLEAN),
             redisWaitSeconds=seconds,
@@ -120,7 +123,7 @@ def values() -> Schema:
             workspace=closed(**CLAIM, accessModes={"type": "array", "minItems": 1, "items": TEXT}),
         ),
         redis=closed(
-            **BLOCK,
+            **TRIAL,
             host=text("."),
             port=port,
             database=seconds,

@@ -126,6 +126,42 @@ def test_every_value_changes_what_is_rendered(chart: Chart, path: str) -> None:
     assert chart.text(merged(given, at(path, another(path, PATHS[path])))) != chart.text(given)
 
 
+BLOCKS = ("transformer", "ranking", "retrieval", "refresh", "redis", "trial.prometheus", "trial.grafana")
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+OF_A_POD = {
+    "securityContext": {"runAsUser": 7},
+    "nodeSelector": {"pool": "other"},
+    "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "topologySpreadConstraints": [],
+    "priorityClassName": "high",
+    "podLabels": {"team": "shop"},
+    "podAnnotations": {"a": "b"},
+    "extraEnv": [{"name": "A", "value": "1"}],
+    "extraEnvFrom": [{"configMapRef": {"name": "more"}}],
+    "extraVolumes": [{"name": "more", "emptyDir": {}}],
+    "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+    "serviceAccount": {"create": False, "name": "mine"},
+}
+
+
+def keys_of(block: str) -> set[str]:
+    part = SCHEMA
+    for key in block.split("."):
+        part = part["properties"][key]
+    return set(part["properties"])
+
+
+@pytest.mark.parametrize(("block", "key"), [(block, key) for block in BLOCKS for key in OF_A_POD if key in keys_of(block)])
+def test_every_key_of_a_pod_does_something_for_each_block_that_takes_it(chart: Chart, block: str, key: str) -> None:
+    trial = {"trial": {name: {"enabled": True} for name in ("redis", "prometheus", "grafana")}}
+    assert chart.text(merged(trial, at(f"{block}.{key}", OF_A_POD[key]))) != chart.text(trial)
+
+
+def test_the_defaults_of_pods_are_all_there_are() -> None:
+    assert keys_of("podDefaults") == set(OF_A_POD)
+
+
 def test_other_charts_globals_are_let_be(chart: Chart) -> None:
     chart.render({"global": {"storageClass": "fast"}})
 
