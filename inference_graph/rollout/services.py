@@ -8,7 +8,7 @@ from inference_graph.rollout.cluster import Object
 from inference_graph.rollout.events import Warnings, one_line
 
 API = "serving.kserve.io/v1beta1"
-# KServe's Ready leaves the transformer out in Standard mode; without an ingress of KServe's nothing routes, and nothing has to.
+# Its observedGeneration is a Deployment's, so it says nothing. Its Ready leaves the transformer out in Standard mode.
 REQUIRED = {"predictor": "PredictorReady", "transformer": "TransformerReady"}
 
 
@@ -18,8 +18,6 @@ def service_problems(service: Object, warnings: Warnings) -> Iterator[str]:
     if not conditions:
         yield f"InferenceService {name} has no status: does KServe's controller run, and does it watch this namespace?"
         return
-    if int(status.get("observedGeneration", 0)) not in (0, service["metadata"].get("generation", 0)):
-        yield f"InferenceService {name}: KServe's controller has not acted on its newest change yet"
     yield from _model_problems(name, status.get("modelStatus") or {})
     needed = [REQUIRED[part] for part in REQUIRED if part in service["spec"]]
     said = set()

@@ -36,9 +36,6 @@ class Status:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def versions(self, component: str) -> tuple[str, ...]:
-        return tuple(version for workload in self.workloads if workload.component == component for version in workload.versions)
-
 
 def releases(cluster: Cluster) -> list[str]:
     """Every release in the namespace: Helm's, and those that came as plain manifests."""

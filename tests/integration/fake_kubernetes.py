@@ -1,4 +1,4 @@
-"""A Kubernetes API server as far as `rollout/` asks one: objects over HTTP, selectors, discovery, the proxy to pods, refusals."""
+"""A Kubernetes API server as far as `rollout/` asks one: objects over HTTP, selectors, discovery, forwarded ports, refusals."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 import yaml
+from fake_port_forward import forward_port
 
 # What discovery says: kind -> plural, and whether it belongs to a namespace.
 KINDS = {
@@ -41,7 +42,7 @@ TOKEN = "letmein"
 
 
 class FakeKubernetes:
-    """Objects by their path; `proxied` by pod and path; `refused` are path beginnings that answer 403."""
+    """Objects by their path; `proxied` is what pods answer, by pod and path; `refused` are path beginnings that answer 403."""
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
@@ -70,10 +71,6 @@ class FakeKubernetes:
             return 403, _failure(403, f'{path} is forbidden: User "ann" cannot do that')
         if path == "/version":
             return 200, self.version
-        if "/proxy/" in path:
-            pod, _, rest = path.partition("/proxy/")
-            found = self.proxied.get((pod.rsplit("/", 1)[1].partition(":")[0], f"/{rest}"))
-            return (503, _failure(503, "no endpoints available")) if found is None else (200, found)
         api = path.removeprefix("/apis/").removeprefix("/api/")
         if api in self.kinds:
             resources = [{"kind": k, "name": name, "namespaced": within} for k, (name, within) in self.kinds[api].items()]
@@ -119,7 +116,10 @@ def serving(fake: FakeKubernetes, folder: Path) -> Iterator[Path]:
             parts = urlsplit(self.path)
             query = {key: values[0] for key, values in parse_qs(parts.query).items()}
             known = self.headers.get("Authorization") == f"Bearer {TOKEN}"
-            self._send(*(fake.answer(unquote(parts.path), query) if known else (401, _failure(401, "Unauthorized"))))
+            if known and parts.path.endswith("/portforward") and parts.path not in fake.refused:
+                forward_port(self, fake.proxied, parts.path.split("/")[-2], int(query["ports"]))
+            else:
+                self._send(*(fake.answer(unquote(parts.path), query) if known else (401, _failure(401, "Unauthorized"))))
 
         def _write(self) -> None:
             fake.writes.append(f"{self.command} {self.path}")

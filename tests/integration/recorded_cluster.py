@@ -82,7 +82,7 @@ def service_status(name: str, parts: tuple[str, ...]) -> dict[str, Any]:
     return {
         "conditions": [*ready, *both],
         "modelStatus": {"copies": {"failedCopies": 0, "totalCopies": 1}, "states": states, "transitionStatus": "UpToDate"},
-        "observedGeneration": 1,
+        "observedGeneration": 7,  # a Deployment's
         "url": f"http://{name}-{NAMESPACE}.example.com",
     }
 

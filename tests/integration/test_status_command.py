@@ -262,9 +262,18 @@ def test_a_release_from_plain_manifests_has_no_drift_and_says_so(cluster, capsys
 
 def test_a_pod_that_cannot_be_asked_leaves_its_version_open(cluster, capsys):
     cluster.proxied = {key: value for key, value in cluster.proxied.items() if "metrics" not in key[1]}
+    cluster.proxied[POD, "/v1/models/ranking"] = "<html>"
     found = looked_at(capsys)
     assert found["healthy"]
-    assert found["notes"][0].startswith("transformer: its version is not known: ")
+    transformer, ranking = found["notes"]
+    assert "does not answer /metrics on port 8080 (error forwarding port 8080" in transformer
+    assert ranking == f"ranking: its version is not known: pod {POD} does not answer as a model server does: <html>"
+
+
+def test_a_pod_that_one_may_not_reach_leaves_its_version_open(cluster, capsys):
+    cluster.refused += [f"/api/v1/namespaces/shop/pods/{POD}/portforward"]
+    (note,) = looked_at(capsys)["notes"]
+    assert note.startswith(f"ranking: its version is not known: pod {POD} cannot be asked: Handshake status 403")
 
 
 def test_an_unknown_release_is_an_error_that_names_those_there_are(cluster, capsys):
