@@ -162,6 +162,13 @@ def test_the_defaults_of_pods_are_all_there_are() -> None:
     assert keys_of("podDefaults") == set(OF_A_POD)
 
 
+@pytest.mark.parametrize("values", [{}, EVERYTHING], ids=["default", "everything"])
+def test_helm_finds_nothing_to_complain_of(chart: Chart, values: dict[str, Any]) -> None:
+    command = [chart.helm, "lint", "--strict", "--kube-version=1.34", str(CHART), "--values", "-"]
+    run = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
 def test_other_charts_globals_are_let_be(chart: Chart) -> None:
     chart.render({"global": {"storageClass": "fast"}})
 
