@@ -132,7 +132,7 @@ def test_without_a_running_graph_the_error_says_how_to_start_one(tmp_path, comma
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["up", "recommend", "explain", "block", "unblock", "check", "status", "rollback"])
+@pytest.mark.parametrize("command", ["up", "recommend", "explain", "block", "unblock", "check", "status", "promote", "rollback"])
 def test_every_commands_help_has_examples(tmp_path, command):
     done = inference_graph(command, "--help", home=tmp_path)
     assert done.returncode == 0, done.stderr
