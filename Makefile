@@ -56,7 +56,7 @@ CHART_TOOLS := helm.sh/helm/v3/cmd/helm@v3.19.5 github.com/yannh/kubeconform/cmd
   github.com/prometheus/prometheus/cmd/promtool@v0.316.0
 # A helm that is built like this would take Kubernetes 1.20 for granted; promtool leaves out the clients of every cloud.
 HELM_KNOWS := -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34
-CHART_TOOLS_READY := .cache/bin/ready-$(shell { echo '$(CHART_TOOLS) $(HELM_KNOWS)'; cat tests/chart/fetch_schemas.py; } | cksum | tr -d ' ')
+CHART_TOOLS_READY = .cache/bin/ready-$(shell { echo '$(CHART_TOOLS) $(HELM_KNOWS)'; cat $(wildcard tests/chart/fetch_schemas.py) /dev/null; } | cksum | tr -d ' ')
 
 chart-tools: $(if $(shell command -v go),$(CHART_TOOLS_READY))
 

@@ -71,7 +71,7 @@ async def offer(port: int, requests: Sequence[bytes], rate: float, duration: flo
             task.add_done_callback(under_way.discard)
         # Of the last ones only: to look at ten thousand that are done holds this loop, and with it their answers, for a tenth of a second.
         await asyncio.gather(*under_way)
-        return outcomes
+        return sorted(outcomes, key=lambda outcome: outcome.due)
     finally:
         for task in under_way:
             task.cancel()

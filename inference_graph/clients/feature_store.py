@@ -119,11 +119,11 @@ class UserFeatures:
                 except DecodeError as error:
                     raise DependencyBadResponse(f"Feast, reading a user's features: {error!r}") from error
                 row |= {name: _number(value) for name, value in (found or {}).items()}
-        values = [row.get(feature.name) for feature in USER_FEATURES]
-        if all(value is None for value in values):
-            return None
-        filled = [feature.default if value is None else value for feature, value in zip(USER_FEATURES, values, strict=True)]
-        return np.nan_to_num(np.array(filled, np.float32), nan=0.0)
+            values = [row.get(feature.name) for feature in USER_FEATURES]
+            if all(value is None for value in values):
+                return None
+            filled = [feature.default if value is None else value for feature, value in zip(USER_FEATURES, values, strict=True)]
+            return np.nan_to_num(np.array(filled, np.float32), nan=0.0)
 
     async def read(self, user_id: str) -> NDArray[np.float32] | None:
         """The row of one user, in a trip of its own."""

@@ -106,7 +106,7 @@ class UserEvents:
                     raise reply
             version, newest = replies[0]
             events = read_history(user_id, replies[1]) if user_id is not None else ()
-            older = frozenset(replies[2]) if user_id is not None else frozenset()
+            older = _members(replies[2]) if user_id is not None else frozenset()
             self._newest = None if newest is None else float(newest)
             return StoredUser(events, older, await self._blocked_at(version), self._newest), replies[len(commands) :]
 
@@ -176,3 +176,9 @@ class UserEvents:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+
+def _members(reply: object) -> frozenset[bytes]:
+    if not isinstance(reply, list | set) or not set(map(type, reply)) <= {bytes}:
+        raise ValueError(f"a set's members are {str(reply)[:100]}")
+    return frozenset(reply)

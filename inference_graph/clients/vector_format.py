@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -78,10 +77,9 @@ def search_command(live: Live, vector: NDArray[np.float32], k: int) -> Command:
     return ("FT.SEARCH", live.index, query, "PARAMS", 2, "vector", vector.tobytes(), "NOCONTENT", "LIMIT", 0, k, "DIALECT", 2)
 
 
-def read_reply(index: str, reply: Sequence[object]) -> list[bytes]:
+def read_reply(index: str, reply: object) -> list[bytes]:
     """[count, key, key, ...] as item ids."""
+    if not isinstance(reply, list) or not set(map(type, reply[1:])) <= {bytes}:
+        raise DependencyBadResponse(f"a vector search replied {str(reply)[:200]}")
     start = len(item_key_prefix(index))
-    try:
-        return [key[start:] for key in reply[1:]]  # type: ignore[index]
-    except (TypeError, IndexError) as error:
-        raise DependencyBadResponse(f"a vector search replied {str(reply)[:200]}") from error
+    return [key[start:] for key in reply[1:]]

@@ -12,8 +12,8 @@ import pytest
 COMMAND = Path(sys.executable).parent / "inference-graph"
 MEASURED = {"ratio_to_floor": 1.53, "overhead_to_empty": 3.2, "naive_to_ours": 1.87, "naive_cpu_to_ours": 2.97}
 """Here: a hundred candidates of the built-in world, the middle of five runs. Who makes a ratio better writes the new one down."""
-NOISE = {"ratio_to_floor": 0.15, "overhead_to_empty": 0.25, "naive_to_ours": 0.15, "naive_cpu_to_ours": 0.15}
-"""The five runs lay within 4, 7, 4 and 2 percent of it; other machines have other shares of the same work."""
+NOISE = {"ratio_to_floor": 0.15, "overhead_to_empty": 0.25, "naive_to_ours": 0.15, "naive_cpu_to_ours": 0.4}
+"""The five runs lay within 4, 7, 4 and 2 percent of it; with both cores busy by other work the last was 26 percent less."""
 STAGES = {"history", "two_tower", "similar_to_liked", "next_item", "popular", "filters", "ranker", "selection", "total"}
 
 
