@@ -16,7 +16,8 @@ from inference_graph.errors import DependencyBadResponse
 from inference_graph.rollout.helm_record import Revision, decoded, merged
 
 HELM = shutil.which("helm", path=f"{Path('.cache/bin').resolve()}:{os.environ['PATH']}")
-needs_helm = pytest.mark.skipif(HELM is None, reason="helm is not here: `make chart-tools` installs it where Go is")
+VERSION = subprocess.run([HELM, "version", "--short"], capture_output=True, text=True, check=False).stdout if HELM else ""
+needs_helm = pytest.mark.skipif(not VERSION.startswith("v4"), reason="Helm 3 makes a record only where a cluster answers")
 
 
 def rendered(*arguments: str) -> str:
