@@ -16,11 +16,6 @@ class Groups:
     order: NDArray[np.intp]
     starts: NDArray[np.intp]
 
-    @property
-    def first(self) -> NDArray[np.intp]:
-        """The first place of each row in the input, [m]."""
-        return self.order[self.starts]
-
 
 def group(rows: NDArray[np.int32]) -> Groups:
     """`rows` int32 [n], none negative."""

@@ -124,10 +124,14 @@ class Overload:
 
     @property
     def budget(self) -> float:
-        """Seconds that a request may take now: unbounded while there is room for another one, and everything is done."""
+        """Seconds that a request may take now: unbounded while there is room for another one, and everything is done.
+
+        One that is alone is not hurried, also where no other may be at work.
+        """
+        if self.at_work <= 1 or (self.factor == 1.0 and self.admits()):
+            return math.inf
         settings = self._settings
-        budget_ms = settings.refuse_ms + 10.0 if settings.budget_ms is None else settings.budget_ms
-        return budget_ms / 1000 if self.factor < 1.0 or not self.admits() else math.inf
+        return (settings.refuse_ms + 10.0 if settings.budget_ms is None else settings.budget_ms) / 1000
 
     def candidates(self, limit: int) -> int:
         """How many of `limit` candidates are ranked now; at least one."""

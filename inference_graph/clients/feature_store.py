@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -64,9 +66,15 @@ def _near(registry: str) -> Path:
     """The registry as a file here: Feast itself would need another library for each kind of storage. Raises OSError."""
     if "://" not in registry:
         return Path(registry).resolve(strict=True)
-    copy = Path(tempfile.mkdtemp(prefix="feature-registry-")) / "registry.db"
+    copy = Path(_copies().name) / f"{hashlib.sha256(registry.encode()).hexdigest()[:16]}.db"
     copy.write_bytes(read_file(registry))
     return copy
+
+
+@cache
+def _copies() -> tempfile.TemporaryDirectory[str]:
+    """One folder a process, gone with it: a store that cannot be opened yet is tried again and again."""
+    return tempfile.TemporaryDirectory(prefix="feature-registry-")
 
 
 def _use_bounded_client(store: FeatureStore, redis_url: str, timeout: float) -> None:

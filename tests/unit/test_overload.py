@@ -208,6 +208,13 @@ def test_a_request_has_its_whole_budget_until_less_is_done() -> None:
     assert overload.budget == pytest.approx(0.085)
 
 
+def test_a_request_that_is_alone_is_not_hurried_also_where_no_other_is_let_in() -> None:
+    overload = Overload(most=1, clock=Clock())
+    overload.at_work = 1
+    assert not overload.admits()
+    assert overload.budget == math.inf
+
+
 def test_a_deadline_comes_nearer_when_it_gets_busy() -> None:
     budget = [math.inf]
     deadline = Deadline.after(0.3, hurry=lambda: budget[0])
