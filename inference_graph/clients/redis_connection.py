@@ -22,6 +22,9 @@ from inference_graph.errors import (
     DependencyUnavailable,
 )
 
+CLOSED_MEANWHILE = RuntimeError
+"""What uvloop raises for a write to a connection that closed after it was taken from the pool; redis-py lets it through."""
+
 Command = tuple[str | bytes | int | float, ...]
 
 
@@ -37,7 +40,7 @@ def open_redis(url: str, timeout: float = 0.5, connections: int = 64) -> redis.a
         # A bound on the call is one timer; on every read and write it would be a task and a timer each.
         socket_timeout=None,
         socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)),
+        retry=Retry(NoBackoff(), 1, supported_errors=cast(Any, (exceptions.ConnectionError, CLOSED_MEANWHILE))),
     )
     return redis.asyncio.Redis.from_pool(pool)
 
@@ -98,7 +101,7 @@ def redis_errors(doing: str) -> Iterator[None]:
         raise _kind(error)(f"Redis, {doing}: {error}") from error
     except TimeoutError as error:
         raise DependencyTimeout(f"Redis, {doing}: no answer in time") from error
-    except OSError as error:
+    except (OSError, CLOSED_MEANWHILE) as error:
         raise DependencyUnavailable(f"Redis, {doing}: {error}") from error
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         raise DependencyBadResponse(f"Redis, {doing}: {error!r}") from error

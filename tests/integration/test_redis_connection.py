@@ -1,0 +1,44 @@
+"""A connection that is found closed when it is written to: uvloop says so by an error that redis-py does not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from inference_graph.clients.redis_connection import ask, open_redis, redis_call
+from inference_graph.errors import DependencyUnavailable
+
+
+class ClosesMeanwhile:
+    """The writer of a connection that is closed."""
+
+    def writelines(self, data: object) -> None:
+        raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+    def close(self) -> None:
+        pass
+
+
+async def test_it_is_tried_once_more_on_a_new_one(redis_server: Any) -> None:
+    client = open_redis(redis_server.url)
+    assert await ask(client, [("PING",)]) == [b"PONG"]
+    (connection,) = client.connection_pool._available_connections
+    connection._writer.transport.abort()
+    connection._writer = ClosesMeanwhile()
+    assert await ask(client, [("PING",), ("ECHO", "a")]) == [b"PONG", b"a"]
+    await client.aclose()
+
+
+async def test_when_that_fails_too_it_is_one_of_our_errors(redis_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = open_redis(redis_server.url)
+
+    async def closed(*_: object, **__: object) -> None:
+        ClosesMeanwhile().writelines(())
+
+    monkeypatch.setattr(redis.asyncio.Connection, "send_packed_command", closed)
+    with pytest.raises(DependencyUnavailable, match="handler is closed"):
+        async with redis_call(client, "asking"):
+            await ask(client, [("PING",)])
+    await client.aclose()
