@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from inference_graph.steps import is_done, mark_done
 from inference_graph.workspace import SYNTHETIC, Workspace
-
-if TYPE_CHECKING:
-    from rec_models.data.report import Report
 
 app = typer.Typer(help="Prepare, check or synthesize a data set.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
@@ -103,22 +97,38 @@ def synthesize(
 
 
 @app.command()
-def check(folder: Annotated[Path, typer.Argument(help="the data folder")], as_json: AsJson = False) -> None:
-    """Say what is in a data folder, how it was understood, and what is broken. Writes nothing; exits with 1 where rows are broken.
+def check(
+    folder: Annotated[Path, typer.Argument(help="the data folder")],
+    file: Annotated[Path | None, typer.Argument(help="with --json: written there, and shown", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON, or write it to FILE")] = False,
+) -> None:
+    """Report on a data folder: how it was understood, what is in it, what that means for evaluation, and what is broken.
+
+    Writes nothing but FILE; exits with 1 where rows are broken.
 
     Examples:
 
       inference-graph data check ml-latest-small
 
       inference-graph data check my-shop --json
+
+      inference-graph data check my-shop --json report.json
     """
+    from rec_models.commands.data_tables import show_report
     from rec_models.data.report import check_folder
 
+    if file is not None and not as_json:
+        raise typer.BadParameter(f"expected one data folder, got also {file}; to write the report there say --json {file}")
+    if file is not None and file.is_dir():  # `--json FILE FOLDER`
+        folder, file = file, folder
     report = check_folder(folder)
-    if as_json:
-        typer.echo(json.dumps(asdict(report)))
+    document = json.dumps(asdict(report), indent=1 if file else None)
+    if file is not None:
+        file.write_text(document + "\n")
+    if file is None and as_json:
+        typer.echo(document)
     else:
-        _show(report)
+        show_report(report)
     if report.problem_count:
         raise typer.Exit(1)
 
@@ -129,21 +139,3 @@ def _synthesize_once(folder: Path) -> None:
 
     if not (folder / "truth").is_dir():
         write_world(make_world(), folder)
-
-
-def _show(report: Report) -> None:
-    console = Console()
-    if report.figures is not None:
-        table = Table(box=None, show_header=False, title=escape(report.folder), title_justify="left")
-        table.add_column("")
-        table.add_column("", justify="right")
-        for name, value in asdict(report.figures).items():
-            shown = f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
-            table.add_row(name.replace("_", " "), shown)
-        console.print(table)
-    for note in report.notes:
-        console.print(escape(note), style="dim", soft_wrap=True)
-    for problem in report.problems:
-        console.print(escape(problem), style="red", soft_wrap=True)
-    if report.problem_count:
-        console.print(f"{report.problem_count:,} problems, the first {len(report.problems)} above", style="bold red")

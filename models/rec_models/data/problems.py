@@ -6,6 +6,7 @@ InvalidData (an InferenceGraphError)
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,13 +36,17 @@ class BrokenRow:
 
 @dataclass
 class Problems:
-    """Collects broken rows; keeps the first `SHOWN` of each kind and counts all."""
+    """Collects broken rows; keeps the first `SHOWN` of each kind and counts all: `kinds`, by the file and what was expected."""
 
     rows: list[BrokenRow] = field(default_factory=list)
-    count: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def count(self) -> int:
+        return self.kinds.total()
 
     def add(self, file: str, line: int, what: str) -> None:
-        self.count += 1
+        self.kinds[f"{file}: {what.partition(', got ')[0]}"] += 1
         if self.count <= 50 * SHOWN:
             self.rows.append(BrokenRow(file, line, what))
 
@@ -51,7 +56,8 @@ class Problems:
         for row in found.head(SHOWN).to_list():
             what = f"{column}: expected {expected}, got {repr(table.frame[column][row])[:80]}"
             self.rows.append(BrokenRow(table.name, table.line(row), what))
-        self.count += len(found)
+        if len(found):
+            self.kinds[f"{table.name}: {column}: expected {expected}"] += len(found)
 
     def first(self) -> list[BrokenRow]:
         return sorted(self.rows)[:SHOWN]
