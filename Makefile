@@ -1,6 +1,6 @@
 # Needs nothing but make and Python 3.11 with its venv module; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test chart-tools chart-docs manifests test-faults test-hostile test-memory test-worlds lint check-old-tensorflow lock images clean clean-data
+.PHONY: help run test cluster cluster-down test-cluster chart-tools chart-docs manifests test-faults test-hostile test-memory test-worlds lint check-old-tensorflow lock images clean clean-data
 .SUFFIXES:
 
 PORT ?= 8080
@@ -35,13 +35,15 @@ help:
 	@echo 'make test-memory          whether memory stays flat under steady traffic (MINUTES=10 RATE=20 JSON=FILE)'
 	@echo 'make test-worlds          the share of the best possible score, on three planted worlds (WORLDS="1 2 3")'
 	@echo 'make test-hostile         known attacks and made-up requests, a good client beside (REQUESTS=20000  JSON=FILE)'
+	@echo 'make cluster              a cluster of this machine alone, with KServe, the chart and the built-in data set (root; make cluster-down ends it)'
+	@echo 'make test-cluster         the chart on a cluster: that of KUBECONFIG, or the one of make cluster (TESTS="-k NAME")'
 	@echo 'make chart-docs           what is made from the values of the chart: schema, README, its graph.yaml'
 	@echo 'make manifests            kustomize/base and components/redis from the chart'
 	@echo 'make chart-tools          helm, kubeconform, kustomize and promtool into .cache/bin, where Go is installed'
 	@echo 'make lint                 ruff, import contracts, mypy'
 	@echo 'make check-old-tensorflow run the exported models in TensorFlow 2.18, in an environment of its own'
 	@echo 'make lock                 resolve the dependencies of pyproject.toml anew, of everything and of each image'
-	@echo 'make images               the three images (BUILDER=buildah  BASE=IMAGE  IMAGE_PREFIX=registry.example/inference-graph/  IMAGE_TAG=TAG)'
+	@echo 'make images               the three images (BUILDER=buildah  BUILD_FLAGS=...  BASE=IMAGE  IMAGE_PREFIX=registry.example/inference-graph/  IMAGE_TAG=TAG)'
 	@echo 'make clean                remove environments and caches (clean-data: what running made, too)'
 	@echo 'PYTHON=/path/python3.11   names the Python to set up with'
 
@@ -70,6 +72,24 @@ chart-docs: $(READY)
 	cp inference_graph/graph.yaml charts/recommender/files/graph.yaml
 	$(BIN)/python charts/values_schema.py > charts/recommender/values.schema.json
 	$(BIN)/python charts/values_readme.py > charts/recommender/README.md
+
+# A real cluster of this machine alone (root; minutes): tests/cluster/README.md.
+CLUSTER_CACHE ?= $(CURDIR)/.cache/cluster
+CLUSTER_BED := tests/cluster/bed
+cluster:
+	@$(CLUSTER_BED)/requirements.sh
+	@$(MAKE) --no-print-directory $(READY) chart-tools
+	@$(CLUSTER_BED)/up.sh '$(CLUSTER_CACHE)'
+	@$(CLUSTER_BED)/install.sh '$(CLUSTER_CACHE)'
+
+cluster-down:
+	@$(CLUSTER_BED)/down.sh '$(CLUSTER_CACHE)'
+
+# On the cluster that KUBECONFIG names, or else on the bed.
+test-cluster:
+	@[ -n "$$KUBECONFIG" ] || $(CLUSTER_BED)/requirements.sh
+	@$(MAKE) --no-print-directory $(READY) chart-tools
+	@if [ -z "$$KUBECONFIG" ]; then $(CLUSTER_BED)/up.sh '$(CLUSTER_CACHE)' && set -a && . '$(CLUSTER_CACHE)/env'; fi && exec $(BIN)/python -m pytest tests/cluster $(TESTS)
 
 manifests: $(READY) chart-tools
 	$(BIN)/python kustomize/render.py
@@ -112,16 +132,22 @@ lock: $(READY)
 	$(COMPILE) pyproject.toml --extra jobs -c requirements.lock -o models/requirements.lock
 	$(COMPILE) --group model-server --no-deps -c requirements.lock -o models/model_server/requirements.lock
 	$(COMPILE) --group build -c requirements.lock -o requirements-build.lock
+	$(COMPILE) --group cluster -o tests/cluster/bed/images/services/requirements.lock
 
 # Any OCI builder that takes docker's arguments; BASE is an image with Python 3.11 and its venv module.
 BUILDER ?= buildah
 IMAGE_PREFIX ?= inference-graph/
 IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-images:
-	$(BUILDER) build $(if $(BASE),--build-arg BASE='$(BASE)') -f transformers/recommender/Dockerfile -t '$(IMAGE_PREFIX)transformer:$(IMAGE_TAG)' .
-	$(BUILDER) build $(if $(BASE),--build-arg BASE='$(BASE)') -f models/Dockerfile -t '$(IMAGE_PREFIX)jobs:$(IMAGE_TAG)' .
-	$(BUILDER) build $(if $(BASE),--build-arg BASE='$(BASE)') -f models/model_server/Dockerfile -t '$(IMAGE_PREFIX)model-server:$(IMAGE_TAG)' .
-	@$(BUILDER) images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | grep -E '$(IMAGE_PREFIX)(transformer|jobs|model-server):$(IMAGE_TAG) '
+IMAGES := image-transformer image-jobs image-model-server
+.PHONY: $(IMAGES)
+DOCKERFILE_transformer := transformers/recommender/Dockerfile
+DOCKERFILE_jobs := models/Dockerfile
+DOCKERFILE_model-server := models/model_server/Dockerfile
+images: $(IMAGES)
+	@$(BUILDER) images --format '{{.Name}}:{{.Tag}} {{.Size}}' | grep -E '$(IMAGE_PREFIX)(transformer|jobs|model-server):$(IMAGE_TAG) '
+
+$(IMAGES): image-%:
+	$(BUILDER) build $(BUILD_FLAGS) $(if $(BASE),--build-arg BASE='$(BASE)') -f $(DOCKERFILE_$*) -t '$(IMAGE_PREFIX)$*:$(IMAGE_TAG)' .
 
 clean:
 	rm -rf .venv .venv-tf218 .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

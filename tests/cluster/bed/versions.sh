@@ -1,0 +1,10 @@
+# Every version of the bed, and nowhere else.
+KUBERNETES=1.34.4
+ETCD=3.6.16
+COREDNS=1.14.3
+KSERVE=0.20.0
+METRICS_SERVER=0.9.0
+KUBE_STATE_METRICS=2.15.0
+PROMETHEUS=0.316.0 # the module of Prometheus 3.16
+DEBIAN=bookworm
+KSERVE_STORAGE=0.21.0
