@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Helm's post-renderer for KServe's chart: no cert-manager, no proxy, our download of models. Its argument is the authority's certificate."""
+"""Post-renderer for KServe's chart: no cert-manager, no proxy, our download of models. Its argument is the authority's certificate."""
 
 import base64
 import sys
