@@ -76,9 +76,11 @@ class _Rounds:
 
     async def _replay(self, calls: Sequence[Sequence[Call]]) -> tuple[float, float]:
         async with asyncio.timeout(FLOOR_SECONDS):
-            began = time.perf_counter()
+            used, began = time.process_time(), time.perf_counter()
             await self._floor.replay(calls)
-            return 1000 * (time.perf_counter() - began), 0.0
+            wall = time.perf_counter() - began
+            await asyncio.sleep(SETTLE_SECONDS)
+            return 1000 * wall, 1000 * (time.process_time() - used)
 
     def _ask(self, name: str, user_id: str) -> tuple[Response, tuple[float, float]]:
         request = self._session.request("recommender" if name == "ours" else name, user_id)

@@ -12,7 +12,7 @@ from inference_graph.errors import InferenceGraphError
 
 @dataclass
 class Measured:
-    """Milliseconds of each round; `cpu` of the process that answered."""
+    """Milliseconds of each round; `cpu` of the process that answered, for the floor of the client that asks."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
@@ -38,6 +38,8 @@ class ComparisonFigures:
     naive_to_ours: float
     naive_cpu_to_ours: float
     controller_cpu_ms: float
+    floor_cpu_ms: float
+    empty_cpu_ms: float
     noise: dict[str, tuple[float, float]]
     not_full: int
 
@@ -60,6 +62,8 @@ class ComparisonFigures:
             naive_to_ours=round(ratio_of_medians(wall["naive"], wall["ours"]), 3),
             naive_cpu_to_ours=round(cpu["naive"] / cpu["ours"], 3),
             controller_cpu_ms=round(cpu["ours"], 3),
+            floor_cpu_ms=round(cpu["floor"], 3),
+            empty_cpu_ms=round(cpu["empty"], 3),
             not_full=not_full,
             noise={name: (round(low, 3), round(high, 3)) for name, (low, high) in noise.items()},
         )

@@ -35,7 +35,10 @@ def show_comparison(console: Console, figures: ComparisonFigures) -> None:
         low, high = figures.noise.get(name, (None, None))
         table.add_row(words, f"{getattr(figures, name):.2f}", "" if low is None else f"{low:.2f} to {high:.2f}")
     console.print(table)
-    console.print(f"CPU of the controller a request: {figures.controller_cpu_ms:.2f} ms\n")
+    console.print(
+        f"CPU of the controller a request: {figures.controller_cpu_ms:.2f} ms; "
+        f"the floor's client takes {figures.floor_cpu_ms:.2f}, the server that does nothing {figures.empty_cpu_ms:.2f}\n"
+    )
     if figures.not_full:
         console.print(f"[yellow]{figures.not_full} rounds were left out: our answer was an error or degraded[/]")
 

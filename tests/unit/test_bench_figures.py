@@ -71,10 +71,11 @@ def test_the_interval_of_a_ratio_holds_it_and_narrows_with_more_rounds():
 
 def test_the_comparison_is_made_of_medians_and_mean_cpu():
     times = {"ours": [10, 12, 100], "floor": [8, 8, 8], "empty": [1, 1, 1], "naive": [36, 36, 36]}
-    cpu = {"ours": [2, 2, 5], "floor": [0, 0, 0], "empty": [1, 1, 1], "naive": [15, 15, 15]}
+    cpu = {"ours": [2, 2, 5], "floor": [1, 2, 3], "empty": [1, 1, 1], "naive": [15, 15, 15]}
     figures = ComparisonFigures.of({name: Measured(times[name], cpu[name]) for name in times}, 0)
     assert (figures.ours_p50_ms, figures.ratio_to_floor, figures.overhead_to_empty, figures.naive_to_ours) == (12, 1.5, 4, 3)
     assert (figures.controller_cpu_ms, figures.naive_cpu_to_ours) == (3, 5)
+    assert (figures.floor_cpu_ms, figures.empty_cpu_ms) == (2, 1)
 
 
 def test_a_late_answer_counts_from_when_its_request_was_due():
