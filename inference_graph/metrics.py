@@ -33,8 +33,8 @@ EVENT_LOOP_LAG = Gauge("recommender_event_loop_lag_seconds", "How late the event
 CANDIDATES_FACTOR = Gauge("recommender_candidates_factor", "Share of the candidates that is ranked; under 1 in overload")
 CONCURRENCY_LIMIT = Gauge("recommender_concurrency_limit", "Requests for answers at work at once beyond which one is refused")
 SNAPSHOT_AGE = Gauge("recommender_snapshot_age_seconds", "Age of the catalogue snapshot in use")
-FEATURE_AGE = Gauge("recommender_feature_age_seconds", "Time since the newest event that the snapshot's features know")
-GRAPH_REFUSED = Gauge("recommender_graph_refused", "1 while graph.yaml is broken and the graph before it stays in use")
+FEATURE_AGE = Gauge("recommender_feature_age_seconds", "How far the snapshot's features are behind the graph's clock")
+GRAPH_REFUSED = Gauge("recommender_graph_refused", "1 while graph.yaml is broken; the graph before it, if there is one, stays in use")
 INFO = Info("recommender", "Versions in use")
 
 

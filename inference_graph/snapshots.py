@@ -11,9 +11,9 @@ from pyarrow import fs
 
 from inference_graph.catalogue import MANIFEST, Catalogue, open_snapshot
 from inference_graph.errors import InvalidSnapshot
-from inference_graph.storage import open_filesystem, write_file
+from inference_graph.storage import file_exists, open_filesystem, write_file
 
-POINTER = "current"
+POINTER, RUNS = "current", "runs"
 KEPT = 5
 
 
@@ -58,6 +58,17 @@ class SnapshotStore:
         catalogue = open_snapshot(local)
         write_file(str(self.cache / POINTER), name.encode())
         return catalogue
+
+    def has_published(self, run: str) -> bool:
+        """Whether a run of that name has published here, whatever is current by now."""
+        return file_exists(self._of_run(run))
+
+    def note_run(self, run: str, name: str) -> None:
+        """That this run has published that snapshot."""
+        write_file(self._of_run(run), name.encode())
+
+    def _of_run(self, run: str) -> str:
+        return f"{self.uri.rstrip('/')}/{RUNS}/{run}"
 
     def last_opened(self) -> str | None:
         """The remote snapshot that was opened last: it is on this disk, whatever becomes of the store."""

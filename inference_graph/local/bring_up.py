@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference_graph.graph import load_graph
 from inference_graph.local.phases import Phases
 from inference_graph.local.ports import HOST
 from inference_graph.local.preparation import is_prepared, mark_prepared, write_graph
@@ -39,6 +40,7 @@ class BringUp:
         self.workspace.select()
         self.workspace.redis_folder.mkdir(parents=True, exist_ok=True)
         write_graph(self.workspace)
+        load_graph(self.workspace.graph)  # a transformer would wait for a broken one to be mended
         if prepared:
             self.supervisor.start([*redis, *self._servers()])
             self._wait("start")

@@ -12,15 +12,18 @@ from inference_graph.overload import Overload
 from inference_graph.serving.arrivals import EventLoopLag
 
 
-def watch_catalogue(catalogue: Callable[[], Catalogue | None]) -> None:
-    """Computed when they are read: its ages, and how much of it was shown; NaN before the first snapshot, or answer."""
+def watch_catalogue(catalogue: Callable[[], Catalogue | None], now: Callable[[Catalogue], float]) -> None:
+    """Computed when they are read: its ages, and how much of it was shown; NaN before the first snapshot, or answer.
+
+    `now` is the graph's clock: features of old data are as old as the newest event that is known makes them.
+    """
 
     def age(of: Callable[[Catalogue], float]) -> float:
         current = catalogue()
-        return float("nan") if current is None else max(0.0, time.time() - of(current))
+        return float("nan") if current is None else max(0.0, of(current))
 
-    metrics.SNAPSHOT_AGE.set_function(lambda: age(lambda current: current.created))
-    metrics.FEATURE_AGE.set_function(lambda: age(lambda current: current.newest_event))
+    metrics.SNAPSHOT_AGE.set_function(lambda: age(lambda current: time.time() - current.created))
+    metrics.FEATURE_AGE.set_function(lambda: age(lambda current: now(current) - current.newest_event))
     metrics.COVERAGE.set_function(lambda: SHOWN_LATELY.share)
 
 

@@ -8,6 +8,7 @@ import gc
 import logging
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -81,8 +82,17 @@ class Process:
         return self.catalogues.catalogue
 
     @property
-    def graph(self) -> Graph:
+    def graph(self) -> Graph | None:
         return self.graphs.graph
+
+    def now(self, catalogue: Catalogue) -> float:
+        return time.time() if self.graph is None else self.graph.now(catalogue, self.clock.last_newest)
+
+    @property
+    def awaited(self) -> str:
+        if self.graph is None:
+            return f"graph.yaml is refused: {self.graphs.refused}"
+        return "the first catalogue snapshot or a service is awaited"
 
 
 async def serve(settings: Settings, names: Mapping[str, Surface]) -> None:
@@ -97,7 +107,7 @@ async def serve(settings: Settings, names: Mapping[str, Surface]) -> None:
     limits = Limits(settings.max_body_bytes, settings.body_seconds, settings.max_concurrency)
     http = bounded(settings.max_head_bytes, settings.head_seconds)
     server.serves(Front(app, paths(names), limits, lambda: server.draining, overload, lag), http)
-    watch_catalogue(lambda: process.catalogue)
+    watch_catalogue(lambda: process.catalogue, process.now)
     watch_overload(overload)
     watch_event_loop(lag)
     logger.info("listening on http://%s:%d, models %s", settings.host, settings.port, ", ".join(names))
@@ -110,7 +120,7 @@ async def serve(settings: Settings, names: Mapping[str, Surface]) -> None:
 
 
 async def _become_ready(process: Process, services: Services, grace: float | None) -> None:
-    probes = services.probes(process.graph)
+    probes = services.probes(await process.graphs.first())
     await process.readiness.watch(lambda: process.catalogue is not None, probes, grace)
     # What the imports made stays for good: the collector need not look at it again.
     gc.collect()

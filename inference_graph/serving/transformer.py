@@ -22,7 +22,7 @@ from inference_graph.pipeline import Answer, Pipeline
 from inference_graph.serving.answers import explanation, prediction
 from inference_graph.serving.arrivals import arrived
 from inference_graph.serving.checks import decoded
-from inference_graph.serving.error_answers import RETRY, Fault, install
+from inference_graph.serving.error_answers import RETRY, Fault, Refused, install
 from inference_graph.serving.event_routes import EventLog, event_routes
 from inference_graph.serving.gauges import VersionsSeen
 from inference_graph.serving.graph_feed import Graph
@@ -47,7 +47,9 @@ class InUse(Protocol):
     @property
     def catalogue(self) -> Catalogue | None: ...
     @property
-    def graph(self) -> Graph: ...
+    def graph(self) -> Graph | None: ...
+    @property
+    def awaited(self) -> str: ...
     @property
     def clock(self) -> DataClock: ...
 
@@ -86,9 +88,9 @@ class Recommender(Model):  # type: ignore[misc]  # KServe ships no types
 
     async def preprocess(self, payload: Any, headers: Mapping[str, str] | None = None) -> Work:
         graph, catalogue = self._in_use.graph, self._in_use.catalogue
-        pipeline = graph.pipelines.get(self._surface)
-        if catalogue is None:
+        if catalogue is None or graph is None:
             raise ModelNotReady(self.name)
+        pipeline = graph.pipelines.get(self._surface)
         if pipeline is None:
             raise ModelNotFound(self.name)
         overload = pipeline.overload
@@ -96,7 +98,7 @@ class Recommender(Model):  # type: ignore[misc]  # KServe ships no types
         arrival = Arrival(
             surface=self._surface,
             catalogue=catalogue,
-            now=self._now(graph, catalogue),
+            now=graph.now(catalogue, self._in_use.clock.last_newest),
             request_id=(headers or {}).get("x-request-id", ""),
             event_types=graph.event_types,
             item_event=graph.config.item_event,
@@ -131,11 +133,6 @@ class Recommender(Model):  # type: ignore[misc]  # KServe ships no types
             response_headers["content-type"] = "application/json"
         return orjson.dumps({"predictions": rendered})
 
-    def _now(self, graph: Graph, catalogue: Catalogue) -> float:
-        if graph.config.clock == "wall":
-            return time.time()
-        return max(catalogue.newest_event, self._in_use.clock.last_newest or 0.0)
-
 
 def _count_load(outcome: Outcome) -> None:
     """What the answer says about load; explanations and several answers at once take longer by nature."""
@@ -162,8 +159,8 @@ def build_app(names: Mapping[str, Surface], in_use: InUse, log: EventLog) -> ASG
     for name, surface in names.items():
         models.update(Recommender(name, surface, in_use, versions))
     app.include_router(pages(openapi(names)))
-    app.include_router(event_routes(log, lambda: in_use.graph.event_types, lambda: in_use.catalogue))
-    plane, vendors = DataPlane(model_registry=models), {ModelNotFound: _not_found, ModelNotReady: _not_ready}
+    app.include_router(event_routes(log, lambda: _event_types(in_use), lambda: in_use.catalogue))
+    plane, vendors = DataPlane(model_registry=models), {ModelNotFound: _not_found, ModelNotReady: lambda _: _not_ready(in_use)}
     register_v1_endpoints(app, plane, None)
     install(app, vendors)
     return Predicting(app, plane, {f"/v1/models/{name}:predict": name for name in names}, ModelNotReady, vendors)
@@ -180,5 +177,11 @@ def _not_found(error: Exception) -> Fault:
     return Fault(404, f"model: expected one that GET /v1/models names, got {name[:80]!r}", "model")
 
 
-def _not_ready(error: Exception) -> Fault:
-    return Fault(503, "not ready: the first catalogue snapshot or a service is awaited, try again", None, RETRY)
+def _not_ready(in_use: InUse) -> Fault:
+    return Fault(503, f"not ready: {in_use.awaited}, try again", None, RETRY)
+
+
+def _event_types(in_use: InUse) -> frozenset[str]:
+    if in_use.graph is None:
+        raise Refused(_not_ready(in_use))
+    return in_use.graph.event_types

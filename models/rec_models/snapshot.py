@@ -64,6 +64,17 @@ def publish_snapshot(workspace: Workspace, agree: Callable[[str], bool]) -> Publ
     return Published(folder.name, len(items))
 
 
+def publish_once(workspace: Workspace, run: str, agree: Callable[[str], bool]) -> Published:
+    """The same, unless a run of that name has published before: then what is current by now stays so."""
+    store = SnapshotStore(workspace.snapshots, workspace.cache / "snapshots")
+    if store.has_published(run):
+        current = store.open(store.current())
+        return Published(current.name, len(current))
+    published = publish_snapshot(workspace, agree)
+    store.note_run(run, published.name)
+    return published
+
+
 def item_views(workspace: Workspace, item_ids: pl.Series, moment: float) -> pl.DataFrame:
     """Feast's service catalogue_v1 for the items as of a moment, in one retrieval; one row per item, in their order."""
     when = datetime.fromtimestamp(math.ceil(moment), UTC)

@@ -12,6 +12,11 @@ def job(rendered: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def command(spec: dict[str, Any]) -> list[str]:
+    words: list[str] = spec["template"]["spec"]["containers"][0]["command"]
+    return words
+
+
 def test_another_spec_is_another_job_and_the_same_is_the_same(chart: Chart) -> None:
     names = [
         job(chart.render(values))["metadata"]["name"]
@@ -21,6 +26,16 @@ def test_another_spec_is_another_job_and_the_same_is_the_same(chart: Chart) -> N
     assert len(set(names)) == 3
 
 
+def test_a_job_that_a_rollback_brings_back_says_which_run_it_was(chart: Chart) -> None:
+    """So that it does not move the pointer again; the clock's runs always may."""
+    for values in (None, {"refresh": {"image": {"tag": "2"}}}):
+        rendered = chart.render(values)
+        found = job(rendered)
+        assert f"--once={found['metadata']['name'].rsplit('-', 1)[1]}" in command(found["spec"])
+        clock = one(rendered, "CronJob", "recommender-refresh")["spec"]["jobTemplate"]["spec"]
+        assert not any(word.startswith("--once") for word in command(clock))
+
+
 def test_the_job_is_no_hook_so_that_an_install_does_not_wait_for_it(chart: Chart) -> None:
     assert "annotations" not in job(chart.render())["metadata"]
 
@@ -28,7 +43,9 @@ def test_the_job_is_no_hook_so_that_an_install_does_not_wait_for_it(chart: Chart
 def test_the_clock_does_what_the_job_does_one_at_a_time(chart: Chart) -> None:
     rendered = chart.render({"refresh": {"data": {"existingClaim": "films"}}})
     clock = one(rendered, "CronJob", "recommender-refresh")["spec"]
-    assert clock["jobTemplate"]["spec"] == job(rendered)["spec"]
+    spec = job(rendered)["spec"]
+    spec["template"]["spec"]["containers"][0]["command"] = [word for word in command(spec) if not word.startswith("--once=")]
+    assert clock["jobTemplate"]["spec"] == spec
     assert clock["concurrencyPolicy"] == "Forbid"
 
 

@@ -68,6 +68,7 @@ class World:
     catalogue: Catalogue | None
     ready: bool = True
     draining: bool = False
+    awaited: str = "a snapshot is awaited"
     clock: Clock = field(default_factory=Clock)
     log: FakeLog = field(default_factory=FakeLog)
 

@@ -18,7 +18,7 @@ from inference_graph.workspace import Workspace
 from rec_models.materialize import materialize
 from rec_models.offline_store import point_in_time_features
 from rec_models.small_workspace import START, make_workspace
-from rec_models.snapshot import Published, publish_snapshot
+from rec_models.snapshot import Published, publish_once, publish_snapshot
 
 
 @pytest.fixture
@@ -88,3 +88,17 @@ def test_the_same_data_gives_the_same_snapshot_and_new_data_another(workspace, r
     materialize(workspace, redis_server.url)
     assert publish(workspace).name != first.name
     assert opened(workspace).newest_event == 1.7e9
+
+
+def test_a_run_that_is_brought_back_leaves_the_pointer_where_later_ones_moved_it(workspace, redis_server) -> None:  # type: ignore[no-untyped-def]
+    first = publish_once(workspace, "a", lambda _: False)
+    assert opened(workspace).name == first.name
+    with redis.Redis.from_url(redis_server.url) as client:
+        event = '{"user_id": "u1", "item_id": "i5", "type": "rating", "value": 5, "timestamp": 1.7e9, "identity": "x"}'
+        client.xadd(f"{{{workspace.redis_prefix}}}:events", {"event": event})
+    materialize(workspace, redis_server.url)
+    assert publish_once(workspace, "a", lambda _: False) == first
+    second = publish_once(workspace, "b", lambda _: False)
+    assert second.name != first.name
+    assert publish_once(workspace, "a", lambda _: False) == second
+    assert opened(workspace).name == second.name

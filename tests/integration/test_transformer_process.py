@@ -117,6 +117,29 @@ def test_a_changed_graph_is_taken_up_and_a_broken_one_is_refused(running: Transf
     wait_for(lambda: running.explain(limit=1)["versions"]["graph"] != good, "the new graph")
 
 
+def test_it_starts_with_a_broken_graph_says_why_and_becomes_ready_once_it_is_mended(transformer: Transformer) -> None:
+    path = transformer.folder / "graph.yaml"
+    good = path.read_text()
+    path.write_text(good + "surfaces_of_mars: 1\n")
+    transformer.publish(30)
+    transformer.start()
+    wait_for(lambda: "listening on" in transformer.log(), "the port")
+    said = f"line {len(good.splitlines()) + 1}: surfaces_of_mars: Extra inputs are not permitted"
+    for reply in (
+        transformer.get("/v1/models/recommender"),
+        transformer.post(PREDICT, {"instances": [{}]}),
+        transformer.post("/v1/events", {"events": [{"user_id": "1", "item_id": "i1", "type": "view"}]}),
+    ):
+        assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+        assert said in reply.json()["error"]
+    assert transformer.get("/").status_code == 200  # alive
+    assert "recommender_graph_refused 1.0" in transformer.get("/metrics").text.splitlines()
+    assert f"{said}; waiting for a good one" in transformer.log()
+    path.write_text(good)
+    transformer.wait_ready()
+    assert transformer.post(PREDICT, {"instances": [{}]}).status_code == 200
+
+
 def test_the_metrics_count_the_calls_that_were_made(running: Transformer) -> None:
     for i in range(7):
         running.post(PREDICT, {"instances": [{"user_id": str(i), "limit": 2}]})

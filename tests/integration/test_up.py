@@ -188,6 +188,18 @@ def test_an_edited_graph_stays_and_a_lost_redis_is_filled_again(installation):
     assert installation.steps()[len(FIRST_STEPS) :] == ["materialize", "snapshot", "index", "recommend --timings"]
 
 
+def test_a_broken_graph_ends_it_before_anything_waits_for_it(installation):
+    process = installation.start()
+    installation.wait_for_up(process)
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    graph = next((installation.home / "workspaces").iterdir()) / "graph.yaml"
+    graph.write_text(graph.read_text() + "surfaces_of_mars: 1\n")
+    process = installation.start()
+    assert process.wait(30) == 1
+    assert "surfaces_of_mars: Extra inputs are not permitted" in installation.output()
+
+
 def test_killing_up_leaves_nothing_and_the_next_run_cleans_up(installation):
     process = installation.start()
     installation.wait_for_up(process)

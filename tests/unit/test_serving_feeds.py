@@ -1,25 +1,28 @@
-"""The catalogue's feed refuses what must not be served, and readiness latches."""
+"""The feeds refuse what must not be served, and readiness latches."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
 from inference_graph.catalogue import Catalogue
-from inference_graph.errors import DependencyTimeout, DependencyUnavailable, InvalidSnapshot
+from inference_graph.errors import DependencyTimeout, DependencyUnavailable, InvalidConfiguration, InvalidSnapshot
+from inference_graph.graph import default_graph
 from inference_graph.serving import catalogue_feed
 from inference_graph.serving.catalogue_feed import CatalogueFeed
-from inference_graph.serving.gauges import VersionsSeen
+from inference_graph.serving.gauges import VersionsSeen, watch_catalogue
+from inference_graph.serving.graph_feed import GraphFeed
 from inference_graph.serving.readiness import Probe, Readiness
 from inference_graph.snapshots import SnapshotStore
-from inference_graph.testing import make_catalogue
+from inference_graph.testing import FakeClients, make_catalogue
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,39 @@ async def test_a_snapshot_without_the_columns_of_the_ranking_model_is_refused(ca
     store.publish_as("wide", columns=8)
     await feed.look()
     assert named(feed) == "wide"
+
+
+async def test_a_process_that_begins_with_a_broken_graph_says_why_and_takes_up_the_mended_one(tmp_path: Path) -> None:
+    path = tmp_path / "graph.yaml"
+    good = default_graph("ratings", {"mode": "ever"}, "wall")
+    path.write_text(good + "surfaces_of_mars: 1\n")
+    feed = GraphFeed(path, FakeClients(make_catalogue(["1"])).clients(), poll_seconds=0.01)
+    line = len(good.splitlines()) + 1
+    assert (feed.graph, feed.refused) == (None, f"{path}: line {line}: surfaces_of_mars: Extra inputs are not permitted")
+    watch, first = asyncio.create_task(feed.run()), asyncio.create_task(feed.first())
+    await asyncio.sleep(0.05)
+    assert not first.done()
+    path.write_text(good)
+    graph = await asyncio.wait_for(first, 5)
+    watch.cancel()
+    assert (graph, feed.refused) == (feed.graph, "")
+
+
+def test_a_graph_that_is_not_there_is_a_wrong_setting(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfiguration, match=r"GRAPH: expected a file that can be read, got .*none\.yaml"):
+        GraphFeed(tmp_path / "none.yaml", FakeClients(make_catalogue(["1"])).clients())
+
+
+@pytest.mark.parametrize(("clock", "age"), [("wall", 500_000.0), ("data", 250.0)])
+def test_features_are_as_old_as_the_graphs_clock_makes_them(tmp_path: Path, clock: Literal["wall", "data"], age: float) -> None:
+    path = tmp_path / "graph.yaml"
+    path.write_text(default_graph("ratings", {"mode": "ever"}, clock))
+    catalogue, newest = make_catalogue(["1"]), time.time() - 500_000
+    object.__setattr__(catalogue, "newest_event", newest)
+    graph = GraphFeed(path, FakeClients(catalogue).clients()).graph
+    assert graph is not None
+    watch_catalogue(lambda: catalogue, lambda current: graph.now(current, newest + 250))
+    assert REGISTRY.get_sample_value("recommender_feature_age_seconds") == pytest.approx(age, abs=60)
 
 
 @dataclass

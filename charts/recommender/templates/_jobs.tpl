@@ -1,8 +1,13 @@
-{{/* What the refresh Job and CronJob do: the spec of a Job. */}}
+{{/* The end of the Job's name, and the run that publishes one snapshot, however often a rollback brings it back. */}}
+{{- define "recommender.refreshRun" -}}
+{{- include "recommender.refreshJob" (dict "root" . "once" "") | sha256sum | trunc 8 -}}
+{{- end -}}
+
+{{/* What the refresh Job and CronJob do: the spec of a Job. Takes root and once (empty for the CronJob). */}}
 {{- define "recommender.refreshJob" -}}
-{{- $refresh := .Values.refresh -}}
-{{- $pod := include "recommender.pod" (dict "root" . "block" $refresh) | fromYaml -}}
-{{- $self := dict "root" . "pod" $pod "component" "refresh" -}}
+{{- $refresh := .root.Values.refresh -}}
+{{- $pod := include "recommender.pod" (dict "root" .root "block" $refresh) | fromYaml -}}
+{{- $self := dict "root" .root "pod" $pod "component" "refresh" -}}
 {{- $prepares := or $refresh.data.existingClaim $refresh.data.synthetic -}}
 backoffLimit: 3
 activeDeadlineSeconds: {{ $refresh.deadlineSeconds }}
@@ -28,19 +33,22 @@ template:
           - inference-graph
           - refresh
           - --wait-seconds={{ $refresh.redisWaitSeconds }}
+          {{- with .once }}
+          - --once={{ . }}
+          {{- end }}
           {{- range $refresh.onlineViews }}
           - --online={{ . }}
           {{- end }}
     volumes:
       - name: workspace
-        persistentVolumeClaim: {claimName: {{ include "recommender.workspaceClaim" . }}}
+        persistentVolumeClaim: {claimName: {{ include "recommender.workspaceClaim" .root }}}
       - name: tmp
         emptyDir: {sizeLimit: 2Gi}
       {{- with $refresh.data.existingClaim }}
       - name: data
         persistentVolumeClaim: {claimName: {{ . }}, readOnly: true}
       {{- end }}
-      {{- include "recommender.storeVolumes" . | nindent 6 }}
+      {{- include "recommender.storeVolumes" .root | nindent 6 }}
       {{- with $pod.extraVolumes }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
