@@ -1,0 +1,42 @@
+"""The release that the tests share, and the table of what they measured."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster.figures import table
+from cluster.release import ALONE, Release
+
+HERE = Path(__file__).parent
+NAMESPACE = "recommender-tests"
+NEEDED = ("KUBECONFIG", "CLUSTER_VALUES", "CLUSTER_JOBS_IMAGE")
+
+
+@pytest.fixture(scope="session")
+def release() -> Iterator[Release]:
+    """Installed with one pod of each, ready. The namespace goes with all that is in it at the end; KEEP=1 leaves it."""
+    missing = [name for name in NEEDED if not os.environ.get(name)] + [tool for tool in ("kubectl", "helm") if not shutil.which(tool)]
+    if missing:
+        pytest.exit(f"these tests need a cluster with KServe; missing: {', '.join(missing)} (tests/cluster/README.md)", returncode=2)
+    release = Release.in_its_namespace(NAMESPACE, "recommender")
+    release.upgrade(ALONE, {"trial": {"prometheus": {"enabled": True}}})
+    release.wait_until_ready()
+    release.settle(transformer=1, retrieval=1, ranking=1)
+    yield release
+    if os.environ.get("KEEP") != "1":
+        release.remove()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.timeout(1800))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in table():
+        terminalreporter.write_line(line)

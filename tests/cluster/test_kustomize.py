@@ -1,0 +1,49 @@
+"""The overlay for those without Helm is accepted by the real API server and webhooks, and applying it again changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from cluster.commands import found, run, wait_for
+from cluster.figures import figure
+from cluster.release import ROOT
+
+NAMESPACE = "recommender-kustomize"
+KINDS = "inferenceservices,servingruntimes,services,configmaps,serviceaccounts,cronjobs,poddisruptionbudgets,networkpolicies"
+MADE_BY_KSERVE = "serving.kserve.io/inferenceservice"
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> Iterator[Path]:
+    """One of a user's own over `local`: another namespace, which enforces `restricted`. Goes with all that was made of it."""
+    shutil.copytree(ROOT / "kustomize", tmp_path / "kustomize")
+    mine = tmp_path / "kustomize" / "overlays" / "mine"
+    mine.mkdir()
+    enforce = [{"op": "add", "path": "/metadata/labels", "value": {"pod-security.kubernetes.io/enforce": "restricted"}}]
+    patch = {"target": {"kind": "Namespace"}, "patch": yaml.safe_dump(enforce)}
+    kustomization = {"namespace": NAMESPACE, "resources": ["../local"], "patches": [patch]}
+    (mine / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    yield mine
+    run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=300s", seconds=310)
+
+
+def test_applying_the_local_overlay_twice_changes_nothing_the_second_time(overlay: Path) -> None:
+    first = run("kubectl", "apply", "--kustomize", str(overlay)).splitlines()
+    wait_for(lambda: len(found(NAMESPACE, "deployments", "--selector", MADE_BY_KSERVE)) == 3, "KServe's Deployments", 120)
+    before = _generations()
+    second = run("kubectl", "apply", "--kustomize", str(overlay)).splitlines()
+    changed = [line for line in second if not line.endswith(" unchanged")]
+    figure("`kubectl apply -k` of an overlay over `local`, twice", f"{len(first)} objects; the second time {len(changed)} changed")
+    assert changed == []
+    assert _generations() == before
+    refused = [event["message"] for event in found(NAMESPACE, "events") if "violates PodSecurity" in event.get("message", "")]
+    assert refused == []
+
+
+def _generations() -> dict[str, int]:
+    """Of what somebody may change."""
+    return {f"{one['kind']}/{one['metadata']['name']}": one["metadata"].get("generation", 0) for one in found(NAMESPACE, KINDS)}

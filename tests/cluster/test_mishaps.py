@@ -1,0 +1,86 @@
+"""A broken graph is kept out, and a ranker that is gone is told by the real Prometheus."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from cluster.commands import CommandFailed, kubectl, wait_for
+from cluster.figures import figure
+from cluster.prometheus import Prometheus
+from cluster.release import ALONE, Release
+from cluster.traffic import Traffic
+
+BROKEN = "surfaces_of_mars: 1\n"
+
+
+def test_a_graph_that_the_new_image_refuses_stops_the_upgrade_before_anything_changes(release: Release) -> None:
+    """The schema of the values refuses most of them earlier; what two keys must be to each other is left to the hook."""
+    before = _graph(release)
+    with pytest.raises(CommandFailed) as refusal:
+        release.change({"graph": {"overload": {"target_ms": 4000, "refuse_ms": 3000}}})
+    said = str(refusal.value)
+    figure("`helm upgrade` with a broken graph", f"`{next(line for line in said.splitlines() if 'refuse_ms' in line)[:160]}`")
+    assert "pre-upgrade hooks failed" in said
+    assert "refuse_ms: expected at least target_ms" in said
+    assert _graph(release) == before
+
+
+def test_a_broken_graph_that_came_past_the_hook_leaves_the_old_one_serving(release: Release) -> None:
+    traffic = Traffic.begin(release.namespace, "broken-graph", release.url, rate=5)
+    (version,) = traffic.lines()[-1]["graph"]
+    good = _graph(release)
+    try:
+        began = time.time()
+        _put(release, good + BROKEN)
+        seen = wait_for(lambda: "graph.yaml is refused" in _log(release), "the refusal in the log", 180)
+        time.sleep(5)
+        counted = traffic.since(began)
+    finally:
+        _put(release, good)
+        traffic.end()
+    figure("a broken graph.yaml put into the ConfigMap", f"refused after {seen:.0f} s, the old graph serves; {counted.in_words}")
+    assert (counted.failures, counted.degraded, set(counted.versions["graph"])) == ({}, {}, {version})
+    assert "surfaces_of_mars" in _log(release)
+
+
+def test_a_ranker_that_is_gone_costs_no_request_and_fires_the_right_alert(release: Release) -> None:
+    prometheus = Prometheus(release.namespace, f"{release.name}-prometheus")
+    release.change(ALONE)
+    release.settle(transformer=1, retrieval=1, ranking=1)
+    traffic = Traffic.begin(release.namespace, "no-ranker", release.url, rate=5)
+    quiet = prometheus.firing()
+    deployment = f"deployment/{release.deployment_name('ranking')}"
+    began = time.time()
+    try:
+        kubectl(release.namespace, "scale", deployment, "--replicas=0")
+        fired = wait_for(lambda: "RecommenderModelMissing" in prometheus.firing(), "the alert", 420)
+        counted, names = traffic.since(began), prometheus.firing()
+    finally:
+        kubectl(release.namespace, "scale", deployment, "--replicas=1")
+        release.settle(transformer=1, retrieval=1, ranking=1)
+    over = wait_for(lambda: "RecommenderModelMissing" not in prometheus.firing(), "the alert's end", 300)
+    traffic.end()
+    figure(
+        "every ranking pod is taken away",
+        f"RecommenderModelMissing fires after {fired:.0f} s and ends {over:.0f} s after one is back; {counted.in_words}",
+    )
+    assert "RecommenderModelMissing" not in quiet
+    assert names <= {"RecommenderModelMissing", "RecommenderDegraded"}
+    assert counted.failures == {}
+    assert set(counted.degraded) == {"ranker"}
+
+
+def _graph(release: Release) -> str:
+    return kubectl(release.namespace, "get", "configmap", f"{release.name}-graph", "--output", r"jsonpath={.data.graph\.yaml}")
+
+
+def _put(release: Release, graph: str) -> None:
+    """Past Helm."""
+    patch = json.dumps({"data": {"graph.yaml": graph}})
+    kubectl(release.namespace, "patch", "configmap", f"{release.name}-graph", "--type=merge", f"--patch={patch}")
+
+
+def _log(release: Release) -> str:
+    return kubectl(release.namespace, "logs", release.ready_pods("transformer")[0]["metadata"]["name"])
