@@ -37,7 +37,7 @@ PATIENT: dict[str, Any] = {
 }
 
 
-def replicas(transformer: int, retrieval: int, ranking: int, **most: int) -> dict[str, Any]:
+def replicas(transformer: int, retrieval: int, ranking: int, /, **most: int) -> dict[str, Any]:
     """Values for exactly so many pods; `most` lets one of them grow."""
     wanted = {"transformer": transformer, "retrieval": retrieval, "ranking": ranking}
     return {name: {"minReplicas": count, "maxReplicas": most.get(name, count)} for name, count in wanted.items()}
