@@ -19,14 +19,11 @@ MADE_BY_KSERVE = "serving.kserve.io/inferenceservice"
 
 @pytest.fixture
 def overlay(tmp_path: Path) -> Iterator[Path]:
-    """One of a user's own over `local`: another namespace, which enforces `restricted`. Goes with all that was made of it."""
+    """One of a user's own over `local`, whose namespace enforces `restricted`: another namespace. Goes with all that was made of it."""
     shutil.copytree(ROOT / "kustomize", tmp_path / "kustomize")
     mine = tmp_path / "kustomize" / "overlays" / "mine"
     mine.mkdir()
-    enforce = [{"op": "add", "path": "/metadata/labels", "value": {"pod-security.kubernetes.io/enforce": "restricted"}}]
-    patch = {"target": {"kind": "Namespace"}, "patch": yaml.safe_dump(enforce)}
-    kustomization = {"namespace": NAMESPACE, "resources": ["../local"], "patches": [patch]}
-    (mine / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    (mine / "kustomization.yaml").write_text(yaml.safe_dump({"namespace": NAMESPACE, "resources": ["../local"]}))
     yield mine
     run("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=300s", seconds=310)
 
