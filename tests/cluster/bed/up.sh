@@ -90,4 +90,6 @@ PATH=$cache/bin:$root/.cache/bin:$PATH
 CLUSTER_VALUES=$cache/values.yaml
 CLUSTER_MANIFESTS=$bed/manifests/namespace
 CLUSTER_JOBS_IMAGE=bed.local/inference-graph/jobs:$(cat "$cache/images/jobs.sum")
+CLUSTER_PROMETHEUS=monitoring/prometheus
+CLUSTER_RULES=monitoring/rules/prometheus
 END
