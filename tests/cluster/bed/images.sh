@@ -8,13 +8,13 @@ archives=$cache/images base=bed.local/base:$DEBIAN
 mkdir -p "$archives"
 buildah=(buildah --root "$cache/buildah/root" --runroot "$cache/buildah/run" --storage-driver overlay)
 # pip in a build reads the machine's settings and trusts whom it trusts; neither stays in the image.
-isolation=(--isolation chroot --pull-never --volume /etc/ssl/certs:/etc/ssl/certs:ro)
+isolation=(--isolation chroot --pull-never --layers --volume /etc/ssl/certs:/etc/ssl/certs:ro)
 [ ! -e /etc/pip.conf ] || isolation+=(--volume /etc/pip.conf:/etc/pip.conf:ro)
 
 sum_of() { (cd "$root" && find "$@" -type f -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-16; }
 
 archive() { # NAME:TAG FILE
-  "${buildah[@]}" push --quiet --disable-compression "$1" "oci-archive:$archives/$2.partial:$1"
+  "${buildah[@]}" push --quiet "$1" "docker-archive:$archives/$2.partial:$1"
   mv "$archives/$2.partial" "$archives/$2.tar"
 }
 
@@ -43,21 +43,25 @@ make_program() { # NAME
   archive "bed.local/$1:bed" "$1"
 }
 
+# Says what a build said only where it fails.
+quietly() { # LOG COMMAND...
+  "${@:2}" >"$1" 2>&1 || { tail -n 30 "$1" >&2; exit 1; }
+}
+
 make_services() {
-  "${buildah[@]}" build --quiet "${isolation[@]}" --build-arg BASE=$base --tag bed.local/services:bed "$bed/images/services" >/dev/null
+  quietly "$archives/services.log" "${buildah[@]}" build "${isolation[@]}" --build-arg BASE=$base --tag bed.local/services:bed "$bed/images/services"
   archive bed.local/services:bed services
 }
 
 # The product's own way to its images, with its own Dockerfiles. The tag says what is in it, so that an install of another takes the other.
 make_product() { # IMAGE TAG
-  make --no-print-directory -C "$root" "image-$1" BUILDER="${buildah[*]}" BUILD_FLAGS="${isolation[*]}" BASE=$base \
+  quietly "$archives/$1.log" make -C "$root" "image-$1" BUILDER="${buildah[*]}" BUILD_FLAGS="${isolation[*]}" BASE=$base \
     IMAGE_PREFIX=bed.local/inference-graph/ IMAGE_TAG="$2"
   archive "bed.local/inference-graph/$1:$2" "$1"
 }
 
 unless_made_of base "$DEBIAN" make_base
-unless_made_of pause 1 make_program pause
-for program in coredns=$COREDNS kserve-controller=$KSERVE metrics-server=$METRICS_SERVER kube-state-metrics=$KUBE_STATE_METRICS prometheus=$PROMETHEUS; do
+for program in pause=1 coredns=$COREDNS kserve-controller=$KSERVE metrics-server=$METRICS_SERVER kube-state-metrics=$KUBE_STATE_METRICS prometheus=$PROMETHEUS; do
   [ ! -e "$cache/bin/${program%=*}" ] || unless_made_of "${program%=*}" "${program#*=}" make_program "${program%=*}"
 done
 unless_made_of services "$(sum_of tests/cluster/bed/images/services)" make_services
