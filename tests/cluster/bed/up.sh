@@ -16,6 +16,15 @@ phase() { # NAME
   phase_started=$SECONDS
 }
 
+wait_for() { # WHAT COMMAND...
+  local end=$((SECONDS + 180))
+  until "${@:2}" >/dev/null 2>&1; do
+    [ $SECONDS -lt $end ] || { echo "error: not within 3 minutes: $1; what each program said is in $state/log" >&2; exit 1; }
+    sleep 0.3
+  done
+}
+two_nodes_are_ready() { [ "$(kubectl get nodes --no-headers | grep -c ' Ready')" = 2 ]; }
+
 process_of() { cat "$state/node$1/pid" 2>/dev/null; }
 is_up() { local pid; pid=$(process_of "$1") && [ -n "$pid" ] && [ -d "/proc/$pid" ] && grep -q node.sh "/proc/$pid/cmdline"; }
 
@@ -41,7 +50,7 @@ join_nodes() {
 load_images() { # NODE
   local image name had=$state/node$1/images
   mkdir -p "$had"
-  until "$bed/inside.sh" "$cache" "$1" ctr -n k8s.io version >/dev/null 2>&1; do sleep 0.2; done
+  wait_for "containerd of node $1" "$bed/inside.sh" "$cache" "$1" ctr version
   for image in "$cache"/images/*.tar; do
     name=$(basename "$image" .tar)
     [ "$name" != base ] || continue
@@ -59,10 +68,12 @@ open_door() {
   sed "s#https://198.18.255.2:6443#https://127.0.0.1:$port#" "$state/pki/admin.kubeconfig" >"$KUBECONFIG"
 }
 
+DOWNLOAD_ONLY=1 "$bed/build.sh" "$cache"
+phase "Go modules fetched"
 "$bed/build.sh" "$cache"
-phase "programs"
+phase "programs built"
 "$bed/images.sh" "$cache"
-phase "images"
+phase "images, with the packages that they fetch"
 "$bed/models.sh" "$cache"
 phase "models of the built-in data set"
 if ! is_up 1 || ! is_up 2; then
@@ -74,22 +85,23 @@ if ! is_up 1 || ! is_up 2; then
   join_nodes
 fi
 open_door
-until kubectl get nodes 2>/dev/null | grep -c ' Ready' | grep -q 2; do sleep 0.5; done
+wait_for "two nodes that are ready" two_nodes_are_ready
 phase "two nodes"
 load_images 1 & first=$!
 load_images 2 & second=$!
-wait $first && wait $second
+wait $first
+wait $second
 phase "images on both nodes"
 "$bed/addons.sh" "$cache"
 phase "DNS, storage, S3, KServe, metrics"
 sed "s#@TRANSFORMER@#$(cat "$cache/images/transformer.sum")#; s#@JOBS@#$(cat "$cache/images/jobs.sum")#
   s#@MODEL_SERVER@#$(cat "$cache/images/model-server.sum")#" "$bed/values.yaml" >"$cache/values.yaml"
 cat >"$cache/env" <<END
-KUBECONFIG=$KUBECONFIG
-PATH=$cache/bin:$root/.cache/bin:$PATH
-CLUSTER_VALUES=$cache/values.yaml
-CLUSTER_MANIFESTS=$bed/manifests/namespace
-CLUSTER_JOBS_IMAGE=bed.local/inference-graph/jobs:$(cat "$cache/images/jobs.sum")
-CLUSTER_PROMETHEUS=monitoring/prometheus
-CLUSTER_RULES=monitoring/rules/prometheus
+KUBECONFIG='$KUBECONFIG'
+PATH='$cache/bin:$root/.cache/bin:$PATH'
+CLUSTER_VALUES='$cache/values.yaml'
+CLUSTER_MANIFESTS='$bed/manifests/namespace'
+CLUSTER_JOBS_IMAGE='bed.local/inference-graph/jobs:$(cat "$cache/images/jobs.sum")'
+CLUSTER_PROMETHEUS='monitoring/prometheus'
+CLUSTER_RULES='monitoring/rules/prometheus'
 END
