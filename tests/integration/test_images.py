@@ -61,7 +61,8 @@ def test_every_requirement_has_hashes(folder):
 def test_a_dockerfile_has_one_argument_and_a_numeric_user_and_copies_what_is_there(folder):
     lines = (Path(folder) / "Dockerfile").read_text().splitlines()
     assert [line.partition("=")[0] for line in lines if line.startswith("ARG ")] == ["ARG BASE"]
-    assert {line for line in lines if line.startswith("FROM ")} == {"FROM ${BASE} AS dependencies", "FROM dependencies AS build", "FROM ${BASE}"}
+    stages = [line for line in lines if line.startswith("FROM ")]
+    assert stages == ["FROM ${BASE} AS dependencies", "FROM dependencies AS build", "FROM ${BASE}"]
     assert [line for line in lines if line.startswith("USER ")] == ["USER 10001:10001"]
     copied = [path for line in lines if line.startswith("COPY ") and "--from" not in line for path in line.split()[1:-1]]
     assert [path for path in copied if not Path(path).exists()] == []
