@@ -3,6 +3,7 @@
 # Whatever the cluster makes lives in them and ends with them. node.sh CACHE NUMBER
 set -uo pipefail
 bed=$(cd "$(dirname "$0")" && pwd) cache=$1 number=$2
+group=$("$bed/group.sh" "$cache" "$number")
 state=$cache/state/node$number pki=$cache/state/pki log=$cache/state/log
 address=198.18.255.$((number + 1)) pods=198.18.$((16 * (number - 1))).0/20
 export PATH=$cache/bin:$PATH:/usr/sbin:/sbin
@@ -16,7 +17,7 @@ start() { # NAME COMMAND...
 configure() {
   local file
   for file in containerd.toml kubelet.yaml proxy.yaml; do
-    sed "s#@STATE@#$state#g; s#@PKI@#$pki#g; s#@NUMBER@#$number#g; s#@PODS@#$pods#g" "$bed/configuration/$file" >"configuration/$file"
+    sed "s#@STATE@#$state#g; s#@PKI@#$pki#g; s#@NUMBER@#$number#g; s#@GROUP@#$group#g; s#@PODS@#$pods#g" "$bed/configuration/$file" >"configuration/$file"
   done
   sed "s#@PODS@#$pods#g" "$bed/configuration/cni.conflist" >configuration/cni/10-bed.conflist
   echo 'nameserver 127.0.0.1' >configuration/resolv.conf
@@ -39,9 +40,9 @@ hide_the_machine() {
   done
   hostname "node$number"
   local hierarchy
-  for hierarchy in $(cd /sys/fs/cgroup && ls -d -- */); do mkdir -p "/sys/fs/cgroup/$hierarchy/bed$number"; done
-  cat /sys/fs/cgroup/cpuset/cpuset.cpus >"/sys/fs/cgroup/cpuset/bed$number/cpuset.cpus"
-  cat /sys/fs/cgroup/cpuset/cpuset.mems >"/sys/fs/cgroup/cpuset/bed$number/cpuset.mems"
+  for hierarchy in $(cd /sys/fs/cgroup && ls -d -- */); do mkdir -p "/sys/fs/cgroup/$hierarchy/$group"; done
+  cat /sys/fs/cgroup/cpuset/cpuset.cpus >"/sys/fs/cgroup/cpuset/$group/cpuset.cpus"
+  cat /sys/fs/cgroup/cpuset/cpuset.mems >"/sys/fs/cgroup/cpuset/$group/cpuset.mems"
 }
 
 # Nothing leads out of the namespace. Node 1 makes the link to node 2 once that exists.
