@@ -89,7 +89,8 @@ cluster-down:
 test-cluster:
 	@[ -n "$$KUBECONFIG" ] || $(CLUSTER_BED)/requirements.sh
 	@$(MAKE) --no-print-directory $(READY) chart-tools
-	@if [ -z "$$KUBECONFIG" ]; then $(CLUSTER_BED)/up.sh '$(CLUSTER_CACHE)' && set -a && . '$(CLUSTER_CACHE)/env'; fi && exec $(BIN)/python -m pytest tests/cluster $(TESTS)
+	@if [ -z "$$KUBECONFIG" ]; then $(CLUSTER_BED)/up.sh '$(CLUSTER_CACHE)' && set -a && . '$(CLUSTER_CACHE)/env'; fi && \
+	  PATH="$$PATH:$(CURDIR)/.cache/bin" exec $(BIN)/python -m pytest tests/cluster $(TESTS)
 
 manifests: $(READY) chart-tools
 	$(BIN)/python kustomize/render.py
