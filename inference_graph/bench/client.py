@@ -24,7 +24,7 @@ class Client:
             return await self._ask(request)
 
     async def _ask(self, request: bytes) -> Response:
-        connection = self._idle.pop() if self._idle else await self._open()
+        connection = self._kept() or await self._open()
         try:
             response = await connection.ask(request)
         except BaseException:
@@ -39,6 +39,14 @@ class Client:
     def close(self) -> None:
         for connection in list(self._all):
             self._drop(connection)
+
+    def _kept(self) -> Connection | None:
+        """The one used last, of those that the server has not closed in the meantime."""
+        while self._idle:
+            if not (connection := self._idle.pop()).closed:
+                return connection
+            self._drop(connection)
+        return None
 
     async def _open(self) -> Connection:
         _, connection = await asyncio.get_running_loop().create_connection(Connection, HOST, self._port)
