@@ -9,7 +9,7 @@ from rendered_chart import EVERYTHING, Chart, of_kind, one, pods
 
 
 def rules(rendered: list[dict[str, Any]], component: str) -> list[dict[str, Any]]:
-    return one(rendered, "NetworkPolicy", f"recommender-{component}")["spec"]["ingress"]
+    return one(rendered, "NetworkPolicy", f"recommender-{component}")["spec"].get("ingress", [])
 
 
 def components(rule: dict[str, Any]) -> set[str]:
