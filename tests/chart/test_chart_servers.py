@@ -115,7 +115,7 @@ def test_refresh_is_called_with_options_that_it_has(chart: Chart) -> None:
     (job,) = (o for o in jobs if "-refresh-" in o["metadata"]["name"])
     command = job["spec"]["template"]["spec"]["containers"][0]["command"]
     assert command[:2] == ["inference-graph", "refresh"]
-    assert {word.split("=")[0] for word in command[2:]} == {"--wait-seconds", "--online"}
+    assert {word.split("=")[0] for word in command[2:]} == {"--wait-seconds", "--once", "--online"}
     assert {word.split("=")[0] for word in command[2:]} <= options
 
 
