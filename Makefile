@@ -145,7 +145,7 @@ DOCKERFILE_transformer := transformers/recommender/Dockerfile
 DOCKERFILE_jobs := models/Dockerfile
 DOCKERFILE_model-server := models/model_server/Dockerfile
 images: $(IMAGES)
-	@$(BUILDER) images --format '{{.Name}}:{{.Tag}} {{.Size}}' | grep -E '$(IMAGE_PREFIX)(transformer|jobs|model-server):$(IMAGE_TAG) '
+	@$(BUILDER) images | grep -E '^REPOSITORY|$(IMAGE_PREFIX)(transformer|jobs|model-server) +$(IMAGE_TAG) '
 
 $(IMAGES): image-%:
 	$(BUILDER) build $(BUILD_FLAGS) $(if $(BASE),--build-arg BASE='$(BASE)') -f $(DOCKERFILE_$*) -t '$(IMAGE_PREFIX)$*:$(IMAGE_TAG)' .
