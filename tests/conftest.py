@@ -1,6 +1,12 @@
-"""Figures that a run measured are printed at its end: they are for people, and nothing is asserted of them."""
+"""No example has a deadline; figures that a run measured are printed at its end: they are for people, and nothing is asserted of them."""
 
 from __future__ import annotations
+
+from hypothesis import settings
+
+# A busy machine fails no test. The rest stays as Hypothesis chose it: it knows CI.
+settings.register_profile("untimed", parent=settings(), deadline=None)
+settings.load_profile("untimed")
 
 FIGURE = "figure"
 

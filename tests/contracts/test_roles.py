@@ -95,7 +95,7 @@ def test_every_kind_that_graph_yaml_knows_is_held_here():
 
 @pytest.mark.parametrize("source", SOURCES, ids=by_kind)
 class TestSource:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(query=queries())
     async def test_proposes_rows_of_the_catalogue_at_most_as_many_as_asked(self, source, query):
         rows = (await source.build(clients()).fetch(query)).rows
@@ -116,7 +116,7 @@ class TestSource:
 
 @pytest.mark.parametrize("component", FILTERS, ids=by_kind)
 class TestFilter:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(query=queries(), pool=pools())
     def test_returns_one_answer_a_candidate_whatever_the_order(self, component, query, pool):
         kept = component.keep(query, pool)
@@ -130,7 +130,7 @@ class TestFilter:
 
 
 @pytest.mark.parametrize("booster", BOOSTERS, ids=by_kind)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(query=queries(), pool=pools())
 def test_a_booster_gives_one_positive_factor_a_candidate(booster, query, pool):
     factors = booster.factors(query, pool)
@@ -139,7 +139,7 @@ def test_a_booster_gives_one_positive_factor_a_candidate(booster, query, pool):
 
 
 @pytest.mark.parametrize("ranker", RANKERS, ids=by_kind)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(query=queries(), pool=pools())
 async def test_a_ranker_gives_one_score_in_the_unit_interval_a_candidate(ranker, query, pool):
     if len(pool):
@@ -149,7 +149,7 @@ async def test_a_ranker_gives_one_score_in_the_unit_interval_a_candidate(ranker,
 
 
 @pytest.mark.parametrize("hydrator", HYDRATORS, ids=by_kind)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(query=queries(), pool=pools())
 async def test_a_hydrator_gives_each_column_one_row_a_candidate(hydrator, query, pool):
     columns = await hydrator.build(clients()).hydrate(query, pool)
@@ -158,7 +158,7 @@ async def test_a_hydrator_gives_each_column_one_row_a_candidate(hydrator, query,
 
 
 @pytest.mark.parametrize("selector", SELECTORS, ids=("default", "diverse", "strict"))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(query=queries(), pool=pools())
 def test_a_selector_chooses_each_candidate_at_most_once_and_fills_the_answer_unless_it_may_not(selector, query, pool):
     selection = selector.select(query, pool)

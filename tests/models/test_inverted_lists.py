@@ -88,7 +88,7 @@ def test_fewer_lists_find_the_best_of_what_they_hold(trained):
         assert np.mean([len(set(a) & set(b)) / 10 for a, b in pairs]) == pytest.approx(curve[probes - 1], abs=1e-9)
 
 
-@effort(max_examples=25, deadline=None)
+@effort(max_examples=25)
 @drawn(items=strategies.integers(1, 40), length=strategies.integers(8, 16), wanted=strategies.integers(1, 60), alike=strategies.booleans())
 def test_small_catalogues_of_any_shape_are_held_whole(items, length, wanted, alike):
     random = np.random.default_rng(items)

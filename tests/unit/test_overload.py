@@ -52,7 +52,7 @@ def test_the_value_never_leaves_its_bounds(answers: list[tuple[bool, float]], pe
 
 
 @given(st.sampled_from([75.0, 90.0, 95.0]), st.integers(0, 99))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_it_comes_to_rest_where_the_percentile_is_in_time(percentile: float, seed: int) -> None:
     moving, draw, late = target(percentile), random.Random(seed), []
     for _ in range(3000):

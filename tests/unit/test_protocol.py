@@ -222,7 +222,7 @@ def put(tree: Any, place: tuple[Any, ...], value: Any) -> Any:
     return {**tree, place[0]: put(tree.get(place[0]), place[1:], value)}
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(place=st.sampled_from(PLACES), value=JSON, arrival=st.sampled_from([HOME, SIMILAR]))
 def test_any_value_at_any_place_gives_queries_or_a_named_fault(place: tuple[Any, ...], value: Any, arrival: Arrival) -> None:
     instance = copy.deepcopy(WHOLE) | ({"item_id": "50"} if arrival.surface == "similar" else {})

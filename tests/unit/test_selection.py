@@ -30,7 +30,7 @@ def obeys(order, memberships, caps):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.tuples(st.sets(st.sampled_from(NAMES)), st.integers(0, 4)), min_size=1, max_size=6),
     st.lists(st.tuples(st.integers(1, 2), st.integers(1, 5)), min_size=1, max_size=2),

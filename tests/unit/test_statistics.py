@@ -66,7 +66,7 @@ KINDS = [("item_id", item_statistics, ITEM_COLUMNS), ("user_id", user_statistics
 
 @pytest.mark.parametrize(("key", "compute", "columns"), KINDS)
 @given(events=EVENTS)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_each_row_is_what_the_events_up_to_its_timestamp_give(key, compute, columns, events) -> None:  # type: ignore[no-untyped-def]
     events = frame(events)
     statistics = compute(events)
@@ -77,7 +77,7 @@ def test_each_row_is_what_the_events_up_to_its_timestamp_give(key, compute, colu
 
 
 @given(events=EVENTS)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_every_event_is_visible_within_a_day_and_rows_are_unique(events: list[Event]) -> None:
     statistics = item_statistics(frame(events))
     assert not statistics.select("item_id", "event_timestamp").is_duplicated().any()
