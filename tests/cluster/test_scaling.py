@@ -37,7 +37,8 @@ def test_load_makes_ranking_pods_that_share_the_calls_and_go_again(release: Rele
         f"{counted.in_words}",
     )
     release.change(ALONE)
-    assert counted.failures.total() == 0, counted.failures
+    assert counted.sent > RATE * WINDOW_SECONDS
+    assert counted.failures == {}
     assert len(pods) >= 2
     assert min(calls.values()) >= 0.5 / len(pods) * sum(calls.values()), calls
 

@@ -6,6 +6,8 @@ FIGURES: list[tuple[str, str]] = []
 
 
 def figure(done: str, seen: str) -> None:
+    """Said at once, for a long run that is watched, and again in the table."""
+    print(f"{done}: {seen}", flush=True)
     FIGURES.append((done, seen))
 
 

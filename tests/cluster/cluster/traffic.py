@@ -107,10 +107,12 @@ class Traffic:
         return bool(get(self.namespace, "pod", self.name)["status"]["phase"] in ("Succeeded", "Failed"))
 
     def end(self) -> Counted:
-        """Lets what is under way end, and counts everything."""
+        """Lets what is under way end, and counts everything. The log of a container that has just ended may not be there for a moment."""
+        known = len(self.lines())
         if not self.is_over():
             kubectl(self.namespace, "exec", self.name, "--", "sh", "-c", "kill -TERM 1")
             wait_for(self.is_over, f"{self.name} to end", 60)
+            wait_for(lambda: len(self.lines()) >= known, f"the log of {self.name}", 60)
         counted = Counted.of(self.lines())
         kubectl(self.namespace, "delete", "pod", self.name, "--wait=true")
         return counted
