@@ -13,8 +13,10 @@ END
 kubectl apply -n $namespace -f "$CLUSTER_MANIFESTS" >/dev/null
 helm upgrade --install recommender "$root/charts/recommender" -n $namespace -f "$CLUSTER_VALUES" >/dev/null
 echo "waiting for the first snapshot and for the transformer: kubectl -n $namespace get pods"
-kubectl -n $namespace wait inferenceservice/recommender --for=condition=TransformerReady --timeout=15m
-kubectl -n $namespace wait inferenceservice/recommender inferenceservice/recommender-retrieval --for=condition=Ready --timeout=5m
+# As the chart's notes say it: by --for=condition kubectl compares generations that KServe does not keep.
+is() { echo "jsonpath={.status.conditions[?(@.type==\"$1\")].status}=True"; }
+kubectl -n $namespace wait inferenceservice/recommender --for="$(is TransformerReady)" --timeout=15m
+kubectl -n $namespace wait inferenceservice/recommender inferenceservice/recommender-retrieval --for="$(is Ready)" --timeout=5m
 printf '%4d s  the chart\n' $((SECONDS - started))
 cat <<END
 

@@ -97,7 +97,9 @@ class Release:
         kubectl(self.namespace, *self._wait("Ready", seconds, self.name, f"{self.name}-retrieval"), seconds=seconds + 10)
 
     def _wait(self, condition: str, seconds: float, *services: str) -> list[str]:
-        return ["wait", *(f"inferenceservice/{name}" for name in services), f"--for=condition={condition}", f"--timeout={seconds:.0f}s"]
+        """As the chart's notes say it: by --for=condition kubectl compares generations that KServe does not keep."""
+        is_so = f'jsonpath={{.status.conditions[?(@.type=="{condition}")].status}}=True'
+        return ["wait", *(f"inferenceservice/{name}" for name in services), f"--for={is_so}", f"--timeout={seconds:.0f}s"]
 
     def settle(self, seconds: float = 420, **pods: int) -> float:
         """Waits until each component has exactly so many pods, all ready and of the newest template, and none that leaves."""
