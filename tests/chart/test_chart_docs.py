@@ -48,4 +48,4 @@ def test_the_second_release_of_another_signature_shares_data_and_does_not_write(
 def test_the_notes_give_the_request_and_warn_of_what_is_missing() -> None:
     notes = (CHART / "templates" / "NOTES.txt").read_text()
     assert "curl -s http://127.0.0.1:8080/v1/models/{{ .Values.modelName }}:predict" in notes
-    assert "condition=TransformerReady" in notes
+    assert '@.type=="TransformerReady"' in notes
