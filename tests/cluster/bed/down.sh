@@ -16,9 +16,10 @@ for hierarchy in /sys/fs/cgroup/*/"$("$bed/group.sh" "$cache" 1)" /sys/fs/cgroup
   done
   find "$hierarchy" -depth -type d -exec rmdir {} \; 2>/dev/null
 done
-rm -rf "$state" "$cache/env" "$cache/kubeconfig"
+[ ! -d "$state" ] || echo "removing what the nodes had unpacked"
+rm -rf "$state" "$cache/env" "$cache/kubeconfig" "$cache/values.yaml"
 # A folder that another bed mounts on would take its mount along.
 if ! ls -d /sys/fs/cgroup/pids/bed-* >/dev/null 2>&1; then
   rmdir /var/lib/kubelet /var/lib/cni /var/log/pods /var/log/containers 2>/dev/null
 fi
-exit 0
+echo "the bed is down ($SECONDS s); programs and images stay in $cache"
