@@ -14,6 +14,8 @@ isolation=(--isolation chroot --pull-never --layers --volume /etc/ssl/certs:/etc
 sum_of() { (cd "$root" && find "$@" -type f -not -path '*/__pycache__/*' -print0 | sort -z | xargs -0 sha256sum) | sha256sum | cut -c1-16; }
 
 archive() { # NAME:TAG FILE
+  # Nothing is written over an archive, not even over half of one.
+  rm -f "$archives/$2.partial"
   "${buildah[@]}" push --quiet "$1" "docker-archive:$archives/$2.partial:$1"
   mv "$archives/$2.partial" "$archives/$2.tar"
 }
