@@ -38,9 +38,13 @@ def transitions(sequences: Sequences, settings: ItemToItem) -> Neighbours:
 
     A moment of n items is each of them with weight 1/n: the mean over all orders of what is tied.
     """
+    return strongest(successions(sequences, settings), settings.neighbours)
+
+
+def successions(sequences: Sequences, settings: ItemToItem) -> sparse.csr_matrix:
+    """All of `transitions`: the share of each item [N] in what follows item [N], shrunken."""
     moments, steps = _moments(sequences), _steps(sequences, settings)
-    followed = (moments.T @ (steps @ moments)).tocsr()
-    return _strongest(_shares(followed, settings.shrinkage), settings.neighbours)
+    return _shares((moments.T @ (steps @ moments)).tocsr(), settings.shrinkage)
 
 
 def co_occurrence(sequences: Sequences, settings: ItemToItem) -> Neighbours:
@@ -48,7 +52,21 @@ def co_occurrence(sequences: Sequences, settings: ItemToItem) -> Neighbours:
     moments, steps = _moments(sequences), _steps(sequences, settings)
     near = (moments.T @ (steps @ moments)).tocsr()
     together = near + near.T + moments.T @ _recency(sequences, settings) @ moments
-    return _strongest(_cosine(together, settings.shrinkage), settings.neighbours)
+    return strongest(_cosine(together, settings.shrinkage), settings.neighbours)
+
+
+def strongest(matrix: sparse.csr_matrix, count: int) -> Neighbours:
+    """The largest entries of each row beside the diagonal, ties by row number."""
+    matrix.setdiag(0.0)
+    matrix.eliminate_zeros()
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    order = np.lexsort((matrix.indices, -matrix.data, rows))
+    rank = np.arange(len(order)) - matrix.indptr[rows]
+    kept = rank < count
+    neighbours = Neighbours(np.full((matrix.shape[0], count), -1, np.int32), np.zeros((matrix.shape[0], count), np.float32))
+    neighbours.rows[rows[kept], rank[kept]] = matrix.indices[order][kept]
+    neighbours.scores[rows[kept], rank[kept]] = matrix.data[order][kept]
+    return neighbours
 
 
 def _moments(sequences: Sequences) -> sparse.csr_matrix:
@@ -92,17 +110,3 @@ def _shares(counts: sparse.csr_matrix, shrinkage: float) -> sparse.csr_matrix:
 def _cosine(counts: sparse.csr_matrix, shrinkage: float) -> sparse.csr_matrix:
     norm = 1.0 / np.sqrt(np.maximum(np.asarray(counts.sum(axis=1)).ravel() + shrinkage, TINY))
     return sparse.csr_matrix(sparse.diags_array(norm) @ counts @ sparse.diags_array(norm))
-
-
-def _strongest(matrix: sparse.csr_matrix, count: int) -> Neighbours:
-    """The largest entries of each row beside the diagonal, ties by row number."""
-    matrix.setdiag(0.0)
-    matrix.eliminate_zeros()
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, rows))
-    rank = np.arange(len(order)) - matrix.indptr[rows]
-    kept = rank < count
-    neighbours = Neighbours(np.full((matrix.shape[0], count), -1, np.int32), np.zeros((matrix.shape[0], count), np.float32))
-    neighbours.rows[rows[kept], rank[kept]] = matrix.indices[order][kept]
-    neighbours.scores[rows[kept], rank[kept]] = matrix.data[order][kept]
-    return neighbours

@@ -45,7 +45,7 @@ def prepare(
 
     if folder is None:
         folder = built_in_folder()
-        _synthesize_once(folder)
+        synthesize_once(folder)
     workspace = workspace_of(folder)
     inputs = {"data": source_hash(folder)}
     fresh = is_done(workspace, "prepare", inputs, [workspace.data / name for name in TABLES])
@@ -133,7 +133,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _synthesize_once(folder: Path) -> None:
+def synthesize_once(folder: Path) -> None:
     """The built-in data set is made once; deleting its folder makes it anew."""
     from rec_models.synthetic import make_world, write_world
 

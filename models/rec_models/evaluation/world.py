@@ -1,0 +1,141 @@
+"""A world of its own for a protocol: its own home, models, features, Redis and snapshot, made and served by `inference-graph up`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from inference_graph.errors import InferenceGraphError
+from inference_graph.features import TYPE_VALUES
+from inference_graph.snapshots import SnapshotStore
+from inference_graph.workspace import Workspace
+from rec_models.data.dataset import Seen
+from rec_models.sequences import Sequences
+from rec_models.trained import MODELS, versions
+
+SHARED = ("OFFLINE_STORE", "FEATURE_REGISTRY", "FEATURE_PROJECT", "SNAPSHOT_STORE", "SNAPSHOT_PIN", "PORT")
+"""Settings of the environment by which two worlds would share something."""
+PATIENCE_SECONDS = 10.0
+MEASURED = "measured"
+"""Beside a graph.yaml that was put in the place of the default one."""
+
+
+class SpoiltWorld(InferenceGraphError):
+    """Something of a world knows what is held out, or did not come up."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A served one. `workspace` is where its files are, `graph` the text of its default graph.yaml."""
+
+    url: str
+    workspace: Workspace
+    graph: str
+
+
+@contextmanager
+def served(data: Path, home: Path) -> Iterator[World]:
+    """Runs `inference-graph up` over the folder `data` until the end of the block; what it prints goes to standard error.
+
+    Everything that is up to date from an earlier run is used again. Raises SpoiltWorld where it does not come up.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    _forget_measured(home)
+    up_file, port = home / "up.json", _free_port()
+    command = [Path(sys.executable).parent / "inference-graph", "up", "--data", data, "--port", port, "--stop-with", os.getpid()]
+    environment = {name: value for name, value in os.environ.items() if name not in SHARED}
+    own = {"INFERENCE_GRAPH_HOME": str(home), "REDIS_PREFIX": f"evaluate-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]}"}
+    process = subprocess.Popen([str(part) for part in command], env={**environment, **own}, stdout=sys.stderr.fileno())
+    try:
+        while not up_file.exists():
+            if process.poll() is not None:
+                raise SpoiltWorld(f"`inference-graph up` over {data} ended with exit status {process.returncode}; its reasons are above")
+            time.sleep(0.1)
+        workspace = Workspace((home / "current").resolve())
+        yield World(json.loads(up_file.read_text())["url"], workspace, workspace.graph.read_text())
+    finally:
+        _forget_measured(home)
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def require_unspoilt(workspace: Workspace, known: Sequences) -> None:
+    """Raises SpoiltWorld where a model's card or the snapshot says that it knows more than the training part `known`."""
+    until = float(known.times.max())
+    for name in MODELS:
+        for version in versions(workspace.models / name)[-1:]:
+            card = json.loads((workspace.models / name / str(version) / "card.json").read_text())
+            _require(f"model {name} version {version}", card["trained_until"], until, card["interactions"], len(known))
+    store = SnapshotStore(str(workspace.root / "snapshots"), workspace.cache / "snapshots")
+    catalogue = store.open(store.current())
+    counted = int(catalogue.arrays.features[:, 0].sum())
+    _require(f"snapshot {catalogue.name}", catalogue.newest_event, until, counted, len(known))
+
+
+def _require(what: str, trained_until: float, until: float, interactions: int, allowed: int) -> None:
+    if np.ceil(until) < trained_until or interactions > allowed:
+        raise SpoiltWorld(
+            f"{what} was made of {interactions:,} interactions until {trained_until:.0f}, the training part has {allowed:,} until "
+            f"{until:.0f}: it knows what is held out; delete the run folder and run again"
+        )
+
+
+def measured_graph(text: str, seen: Seen, caps: bool, types: frozenset[str]) -> str:
+    """The world's graph.yaml as it is measured: time enough for every step, so that a busy machine does not change what is answered;
+    with or without the caps of business; `types` are the data's types of events.
+    """
+    graph: dict[str, Any] = yaml.safe_load(text)
+    home = graph["surfaces"]["home"]
+    patient = {"timeout_seconds": PATIENCE_SECONDS}
+    mode = {name: value for name, value in {"mode": seen.mode, "within_days": seen.within_days}.items() if value is not None}
+    home["user_timeout_seconds"] = PATIENCE_SECONDS
+    home["sources"] = [{**source, **(patient if "timeout_seconds" in source else {})} for source in home["sources"]]
+    home["filters"] = [{"kind": "seen", **mode} if each["kind"] == "seen" else each for each in home["filters"]]
+    home["ranker"] = {**home["ranker"], **patient}
+    home["selector"] = home["selector"] if caps else {}
+    further = {name: float(np.log1p(1.0)) for name in types - {"rating", "purchase"} - set(TYPE_VALUES)}
+    known = {"type_values": {**TYPE_VALUES, **further}} if further else {}
+    overload = {"target_ms": 30_000, "refuse_ms": 30_000, "least_factor": 1}
+    return yaml.safe_dump({**graph, "timeout_seconds": PATIENCE_SECONDS, "overload": overload, **known}, sort_keys=False)
+
+
+def put_graph(workspace: Workspace, text: str) -> str:
+    """Writes graph.yaml at once; returns the version that answers name once it is taken up."""
+    (workspace.root / MEASURED).touch()
+    draft = workspace.graph.with_suffix(".measured")
+    draft.write_text(text)
+    os.replace(draft, workspace.graph)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def cards(workspace: Workspace) -> Mapping[str, Mapping[str, Any]]:
+    """What each live model says of itself."""
+    newest = {name: workspace.models / name / str(versions(workspace.models / name)[-1]) for name in MODELS}
+    return {name: json.loads((folder / "card.json").read_text()) for name, folder in newest.items()}
+
+
+def _forget_measured(home: Path) -> None:
+    """What was put in the place of the default graph.yaml is not what the next run starts from."""
+    if (home / "current" / MEASURED).exists():
+        (home / "current" / "graph.yaml").unlink(missing_ok=True)
+        (home / "current" / MEASURED).unlink()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
