@@ -28,9 +28,12 @@ def publish_models(
     retrieval, size = retrieval_model(item_ids, given, trained)
     ranking = ServedRanking(item_ids, users, trained.ranker, era, given.content)
     card = {**facts, **_card(given, trained)}
+    learning = {name: {"learning": curve.points} for name, curve in trained.learning.items()}
+    own = {"retrieval": {**size, "settings": given.retrieval.model_dump()}, "ranking": {"settings": given.ranking.model_dump()}}
+    described = {name: {**card, **facts_of, **learning.get(name, {})} for name, facts_of in own.items()}
     return {
-        "retrieval": publish(folder / "retrieval", retrieval, histories, {**card, **size, "settings": given.retrieval.model_dump()}),
-        "ranking": publish(folder / "ranking", ranking, requests, {**card, "settings": given.ranking.model_dump()}),
+        "retrieval": publish(folder / "retrieval", retrieval, histories, described["retrieval"]),
+        "ranking": publish(folder / "ranking", ranking, requests, described["ranking"]),
     }
 
 

@@ -13,6 +13,7 @@ from rec_models.configuration import Ranking
 from rec_models.eras import Era
 from rec_models.event_table import EventTable
 from rec_models.examples import Aggregates, Examples
+from rec_models.learning import LearningCurve
 from rec_models.ranker import Ranker
 from rec_models.ranker_signals import fixed_signals
 from rec_models.ranking_request import Request
@@ -58,15 +59,15 @@ class RequestTable:
 
 def fit_ranker(
     requests: RequestTable, settings: Ranking, advance: Callable[[float], None] = lambda share: None
-) -> Ranker:
+) -> tuple[Ranker, LearningCurve]:
     """A new ranker, trained on requests that have at least one positive among their candidates."""
     keras.utils.set_random_seed(settings.seed)
     usable = np.flatnonzero(requests.gains.numpy().max(axis=1, initial=0.0) > 0)
     random = np.random.default_rng(settings.seed)
-    ranker = Ranker(settings)
+    ranker, curve = Ranker(settings), LearningCurve()
     ranker.prepare(*_spread_of_signals(requests, random.permutation(usable)[:PREPARED_ON]))
     if len(usable) == 0:
-        return ranker
+        return ranker, curve
     batch = min(settings.batch, len(usable))
     steps = max(1, int(settings.epochs * len(usable) / batch))
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=settings.learning_rate, warmup_steps=min(50, steps // 4))
@@ -75,9 +76,9 @@ def fit_ranker(
     step = _step(ranker, requests, settings, optimizer)
     order = np.concatenate([random.permutation(usable) for _ in range(1 + steps * batch // len(usable))])
     for number in range(steps):
-        step(tf.constant(order[number * batch : (number + 1) * batch], tf.int32))
+        curve.add(number + 1, steps, float(step(tf.constant(order[number * batch : (number + 1) * batch], tf.int32))))
         advance(1.0 / steps)
-    return ranker
+    return ranker, curve
 
 
 def scores_of(ranker: Ranker, requests: RequestTable, chunk: int = 64) -> NDArray[np.float32]:

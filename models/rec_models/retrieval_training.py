@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rec_models.configuration import Retrieval
 from rec_models.event_table import EventTable
+from rec_models.learning import LearningCurve
 from rec_models.sequences import Sequences
 from rec_models.two_tower import FAR, ItemTower, UserTower
 
@@ -41,8 +42,8 @@ def fit(
     settings: Retrieval,
     share: float = 1.0,
     advance: Callable[[float], None] = lambda part: None,
-) -> float:
-    """Trains in place on (history before a moment, item of that moment) pairs; returns the mean loss of the end.
+) -> LearningCurve:
+    """Trains in place on (history before a moment, item of that moment) pairs.
 
     `share` of the settings' epochs: less is enough for towers that were trained on most of the data before.
     """
@@ -52,14 +53,14 @@ def fit(
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=settings.learning_rate, warmup_steps=min(50, steps // 4))
     optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0)
     optimizer.build(towers.weights)
-    loss, step = tf.Variable(0.0), _step(towers, sequences, settings, optimizer)
+    curve, step = LearningCurve(), _step(towers, sequences, settings, optimizer)
     random = np.random.default_rng(settings.seed)
     order = np.concatenate([random.permutation(starts) for _ in range(1 + steps * per_step // len(starts))])
     for number in range(steps):
         batch = order[number * per_step : (number + 1) * per_step]
-        loss.assign(0.95 * loss + 0.05 * step(tf.constant(batch, tf.int32)))
+        curve.add(number + 1, steps, float(step(tf.constant(batch, tf.int32))))
         advance(1.0 / steps)
-    return float(loss)
+    return curve
 
 
 def _window_starts(sequences: Sequences, window: int) -> NDArray[np.int64]:

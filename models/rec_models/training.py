@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from rec_models.eras import Era, era_of, examples_of, retrieve
 from rec_models.event_table import EventTable
 from rec_models.examples import Examples, FeaturesAt, aggregates, choose_moments, cut_times, gains_of
 from rec_models.item_to_item import Neighbours
+from rec_models.learning import LearningCurve
 from rec_models.measures import by_rank, ndcg, recall
 from rec_models.popularity import popularity
 from rec_models.proposals import content_neighbours, fused
@@ -53,6 +54,7 @@ class Trained:
     cuts: tuple[float, ...]
     held_out_from: float
     metrics: Mapping[str, float]
+    learning: Mapping[str, LearningCurve] = field(default_factory=dict)
 
 
 def train_models(given: Given, phase: Phase) -> Trained:
@@ -68,16 +70,17 @@ def train_models(given: Given, phase: Phase) -> Trained:
     with phase("features as of each request"):
         known, known_checks = (aggregates(part, sequences, given.features_at) for part in (examples, checks))
     with phase("ranking") as advance:
-        ranker = fit_ranker(RequestTable(examples, known, eras, given.content, table), ranking, advance)
+        ranker, ranking_curve = fit_ranker(RequestTable(examples, known, eras, given.content, table), ranking, advance)
     with phase("validation"):
         scores = scores_of(ranker, RequestTable(checks, known_checks, eras, given.content, table))
         present = checks.candidates > 0
         ranker.calibrate(*fit_platt(scores[present], checks.gains[present] >= 1.0))
         metrics = {**_retrieval_metrics(given, towers, eras[-1], table, checks), **_ranking_metrics(checks, scores)}
     with phase("retrieval, all interactions") as advance:
-        fit(towers, sequences, given.retrieval, given.retrieval.final_share, advance)
+        retrieval_curve = fit(towers, sequences, given.retrieval, given.retrieval.final_share, advance)
         era = _era(given, similar, towers, sequences, float(sequences.times.max()))
-    return Trained(towers, ranker, era, tuple(cuts.tolist()), float(sequences.times[held_out].min()), metrics)
+    learning = {"retrieval": retrieval_curve, "ranking": ranking_curve}
+    return Trained(towers, ranker, era, tuple(cuts.tolist()), float(sequences.times[held_out].min()), metrics, learning)
 
 
 def _through_time(

@@ -53,7 +53,8 @@ def test_a_whole_basket_is_wanted_at_once_and_users_with_two_baskets_are_left_ou
 
 def test_forward_asks_each_user_after_the_cut_once_with_all_that_came_before_even_if_nothing_did() -> None:
     early = [(0, n % 5, float(n)) for n in range(90)]
-    made = forward(sequences(*early, (0, 6, 92.0), (0, 7, 97.0), (0, 8, 98.0), (1, 7, 91.0), (1, 9, 96.0), (2, 1, 97.5), (2, 2, 97.5)), last=1)
+    late = [(0, 6, 92.0), (0, 7, 97.0), (0, 8, 98.0), (1, 7, 91.0), (1, 9, 96.0), (2, 1, 97.5), (2, 2, 97.5)]
+    made = forward(sequences(*early, *late), last=1)
     known, wanted = zip(*asked(made.test), strict=True)
     assert wanted == ([7], [9], [1, 2])
     assert [len(own) for own in known] == [91, 1, 0]

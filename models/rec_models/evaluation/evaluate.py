@@ -30,7 +30,7 @@ def evaluate(options: Options, home: Path, phase: Phase) -> dict[str, Any]:
             content = summary(plan, Answers({**graph.contestants, **others}, graph.scores, graph.cards), vectors)
     return {
         **content,
-        "models": {name: {"metrics": card["metrics"], "created": card["created"]} for name, card in graph.cards.items()},
+        "models": {name: {key: card[key] for key in ("metrics", "settings", "created", "learning")} for name, card in graph.cards.items()},
         "test_reads": _count_reading(plan),
         "seconds": time.monotonic() - started,
         "peak_rss_mb": memory.peak_mb,

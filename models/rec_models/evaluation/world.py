@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from inference_graph.catalogue import Catalogue
 from inference_graph.errors import InferenceGraphError
 from inference_graph.features import TYPE_VALUES
 from inference_graph.snapshots import SnapshotStore
@@ -73,8 +74,8 @@ def served(data: Path, home: Path) -> Iterator[World]:
         process.wait()
 
 
-def require_unspoilt(workspace: Workspace, known: Sequences) -> None:
-    """Raises SpoiltWorld where a model's card or the snapshot says that it knows more than the training part `known`."""
+def require_unspoilt(workspace: Workspace, known: Sequences) -> Catalogue:
+    """The world's catalogue. Raises SpoiltWorld where a model's card or the snapshot knows more than the training part `known`."""
     until = float(known.times.max())
     for name in MODELS:
         for version in versions(workspace.models / name)[-1:]:
@@ -84,6 +85,7 @@ def require_unspoilt(workspace: Workspace, known: Sequences) -> None:
     catalogue = store.open(store.current())
     counted = int(catalogue.arrays.features[:, 0].sum())
     _require(f"snapshot {catalogue.name}", catalogue.newest_event, until, counted, len(known))
+    return catalogue
 
 
 def _require(what: str, trained_until: float, until: float, interactions: int, allowed: int) -> None:
@@ -106,7 +108,7 @@ def measured_graph(text: str, seen: Seen, caps: bool, types: frozenset[str]) -> 
     home["sources"] = [{**source, **(patient if "timeout_seconds" in source else {})} for source in home["sources"]]
     home["filters"] = [{"kind": "seen", **mode} if each["kind"] == "seen" else each for each in home["filters"]]
     home["ranker"] = {**home["ranker"], **patient}
-    home["selector"] = home["selector"] if caps else {}
+    home["selector"] = home["selector"] if caps else {"caps": []}
     further = {name: float(np.log1p(1.0)) for name in types - {"rating", "purchase"} - set(TYPE_VALUES)}
     known = {"type_values": {**TYPE_VALUES, **further}} if further else {}
     overload = {"target_ms": 30_000, "refuse_ms": 30_000, "least_factor": 1}

@@ -1,0 +1,102 @@
+"""Plots as SVG that scales to a phone's width: bars with intervals, lines, labelled points. No script, no font but the page's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+WIDTH, LEFT, RIGHT, TOP, BOTTOM, HEIGHT, BAR = 640, 60, 20, 14, 44, 340, 26
+COLOURS = ("#0b63ce", "#d9480f", "#2b8a3e", "#9c36b5", "#b08900", "#0c8599", "#868e96")
+Point = tuple[float, float]
+
+
+def bars(rows: Sequence[tuple[str, float, float, float]], strong: str) -> str:
+    """Horizontal bars of (label, mean, low, high), the one named `strong` in the accent colour."""
+    label_width = 190
+    most = max([high for _, _, _, high in rows if not math.isnan(high)], default=1.0) or 1.0
+    scale = (WIDTH - label_width - 80) / most
+    parts = []
+    for number, (label, mean, low, high) in enumerate(rows):
+        if math.isnan(mean):
+            continue
+        y, end = 4 + number * BAR, label_width + mean * scale
+        colour = COLOURS[0] if label == strong else "#adb5bd"
+        parts.append(
+            f'<text x="{label_width - 8}" y="{y + 15}" text-anchor="end">{escape(label)}</text>'
+            f'<rect x="{label_width}" y="{y}" width="{max(0.0, mean * scale):.1f}" height="{BAR - 8}" fill="{colour}"/>'
+            f'<path d="M{label_width + low * scale:.1f} {y + 9}H{label_width + high * scale:.1f}" stroke="#212529" stroke-width="2"/>'
+            f'<text x="{max(end, label_width + high * scale) + 6:.1f}" y="{y + 15}">{mean:.4f}</text>'
+        )
+    return _svg(8 + len(rows) * BAR, parts)
+
+
+def lines(curves: Mapping[str, Sequence[Point]], across: str, up: str, diagonal: bool = False, logarithmic: bool = False) -> str:
+    """One line a curve; `diagonal` draws where both are equal; a logarithmic axis across where asked."""
+    points = [point for curve in curves.values() for point in curve]
+    if not points:
+        return ""
+    axes = _Axes(points, logarithmic, same=diagonal)
+    parts = [axes.drawn(across, up)]
+    if diagonal:
+        (x0, y0), (x1, y1) = axes.at((0.0, 0.0)), axes.at((axes.right, axes.right))
+        parts.append(f'<path d="M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}" stroke="#adb5bd" stroke-dasharray="4 4"/>')
+    for number, (name, curve) in enumerate(curves.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in map(axes.at, curve))
+        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in map(axes.at, curve))
+        parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>{dots}')
+        parts.append(f'<text x="{LEFT + 10}" y="{TOP + 16 + 17 * number}" fill="{colour}">{escape(name)}</text>')
+    return _svg(HEIGHT, parts)
+
+
+def points(places: Mapping[str, Point], across: str, up: str, strong: str) -> str:
+    """Labelled points; the axis across is logarithmic."""
+    axes = _Axes(list(places.values()), logarithmic=True, same=False)
+    parts = [axes.drawn(across, up)]
+    for name, place in places.items():
+        x, y = axes.at(place)
+        colour = COLOURS[0] if name == strong else "#495057"
+        anchor, shift = ("end", -7) if x > WIDTH * 0.7 else ("start", 7)
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
+        parts.append(f'<text x="{x + shift:.1f}" y="{y - 5:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(name)}</text>')
+    return _svg(HEIGHT, parts)
+
+
+class _Axes:
+    """From values to places in the picture."""
+
+    def __init__(self, points: Sequence[Point], logarithmic: bool, same: bool) -> None:
+        self.logarithmic = logarithmic
+        across = [self._scaled(x) for x, _ in points]
+        high = max(y for _, y in points) or 1.0
+        self.left, self.right = (min(across), max(across)) if logarithmic else (0.0, max(across) or 1.0)
+        self.top = high
+        if same:
+            self.right = self.top = max(self.right, high)
+        if self.right == self.left:
+            self.right += 1.0
+
+    def at(self, point: Point) -> Point:
+        share = (self._scaled(point[0]) - self.left) / (self.right - self.left)
+        return LEFT + share * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - point[1] / self.top * (HEIGHT - TOP - BOTTOM)
+
+    def drawn(self, across: str, up: str) -> str:
+        base, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+        ticks = [self.left + share * (self.right - self.left) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+        shown = [10**tick if self.logarithmic else tick for tick in ticks]
+        marks = [f'<text x="{self.at((tick, 0.0))[0]:.1f}" y="{base + 18}" text-anchor="middle">{tick:.3g}</text>' for tick in shown]
+        marks += [
+            f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#e9ecef"/><text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>'
+            for value, y in ((self.top * share, self.at((shown[0], self.top * share))[1]) for share in (0.0, 0.25, 0.5, 0.75, 1.0))
+        ]
+        names = f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(across)}</text>'
+        names += f'<text x="{LEFT}" y="{TOP - 3}" font-size="11">{escape(up)}</text>'
+        return "".join(marks) + names
+
+    def _scaled(self, x: float) -> float:
+        return math.log10(max(x, 1e-6)) if self.logarithmic else x
+
+
+def _svg(height: int, parts: Sequence[str]) -> str:
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" font-size="13">{"".join(parts)}</svg>'
