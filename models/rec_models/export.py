@@ -29,7 +29,8 @@ def publish(base: Path, module: tf.Module, warm_up: Sequence[Inputs], card: Mapp
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
-        tf.saved_model.save(module, str(draft), signatures={SIGNATURE: module.serve})
+        further = {"signals": module.signals} if hasattr(module, "signals") else {}
+        tf.saved_model.save(module, str(draft), signatures={SIGNATURE: module.serve, **further})
         (draft / WARM_UP).parent.mkdir(exist_ok=True)
         write_warm_up(draft / WARM_UP, base.name, warm_up)
         (draft / CARD).write_text(json.dumps({**card, "signature": signature(module)}, indent=1))

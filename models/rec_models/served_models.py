@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inference_graph.features import HISTORY_LENGTH, ITEM_FEATURES, RANKED_SOURCES, USER_FEATURES
 from rec_models.eras import Era
 from rec_models.ranker import Ranker
+from rec_models.ranker_signals import fixed_signals
 from rec_models.ranking_request import Request
 from rec_models.two_tower import Histories, UserTower, without_history
 
@@ -111,24 +112,50 @@ class ServedRanking(tf.Module):
         day: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         history = self.vocabulary.history(history_ids, history_ages, history_values, history_rated)
+        logits = self.ranker(self._request(history, candidate_ids, item_features, ranks, user_features, day))
+        return {"scores": self.ranker.probabilities(logits)}
+
+    @tf.function(input_signature=[*HISTORY, *CANDIDATES])
+    def signals(
+        self,
+        history_ids: tf.Tensor,
+        history_ages: tf.Tensor,
+        history_values: tf.Tensor,
+        history_rated: tf.Tensor,
+        candidate_ids: tf.Tensor,
+        item_features: tf.Tensor,
+        ranks: tf.Tensor,
+        user_features: tf.Tensor,
+        day: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """What the ranker is told of each candidate beside the history itself: for other rankers, to be compared with it."""
+        history = self.vocabulary.history(history_ids, history_ages, history_values, history_rated)
+        return {"signals": fixed_signals(self._request(history, candidate_ids, item_features, ranks, user_features, day))}
+
+    def _request(
+        self,
+        history: Histories,
+        candidate_ids: tf.Tensor,
+        item_features: tf.Tensor,
+        ranks: tf.Tensor,
+        user_features: tf.Tensor,
+        day: tf.Tensor,
+    ) -> Request:
         candidates = self.vocabulary.rows(candidate_ids)
         vectors = tf.gather(self.vectors, candidates)
         user = user_vector(self.users, self.vectors, history)
-        logits = self.ranker(
-            Request(
-                history=history,
-                candidates=candidates,
-                history_vectors=(tf.gather(self.vectors, history.items), tf.gather(self.content, history.items)),
-                candidate_vectors=(vectors, tf.gather(self.content, candidates)),
-                retrieval=tf.linalg.matvec(vectors, user) + tf.gather(self.attraction, candidates),
-                neighbours=self.lookup(history.items, candidates),
-                ranks=ranks,
-                item_features=finite(item_features),
-                user_features=finite(user_features),
-                day=finite(day),
-            )
+        return Request(
+            history=history,
+            candidates=candidates,
+            history_vectors=(tf.gather(self.vectors, history.items), tf.gather(self.content, history.items)),
+            candidate_vectors=(vectors, tf.gather(self.content, candidates)),
+            retrieval=tf.linalg.matvec(vectors, user) + tf.gather(self.attraction, candidates),
+            neighbours=self.lookup(history.items, candidates),
+            ranks=ranks,
+            item_features=finite(item_features),
+            user_features=finite(user_features),
+            day=finite(day),
         )
-        return {"scores": self.ranker.probabilities(logits)}
 
 
 def user_vector(users: UserTower, vectors: tf.Tensor, history: Histories) -> tf.Tensor:

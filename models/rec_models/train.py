@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,7 @@ from rec_models.snapshot import item_vectors
 from rec_models.trained import configurations, mark_trained
 from rec_models.training import Given, Phase, train_models
 from rec_models.vectors import shortened
+from rec_models.written_examples import write_examples
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,19 @@ class Published:
     metrics: Mapping[str, float]
 
 
-def train(workspace: Workspace, quick: bool, agree: Callable[[str], bool], phase: Phase) -> Published:
-    """Trains and publishes the next version of both models. `agree` is asked before embeddings are bought."""
+def train(workspace: Workspace, quick: bool, agree: Callable[[str], bool], phase: Phase, examples: Path | None = None) -> Published:
+    """Trains and publishes the next version of both models. `agree` is asked before embeddings are bought.
+
+    `examples`: where to write what the ranker was taught (rec_models.written_examples).
+    """
     with phase("data"):
         given, dataset = _given(workspace, quick, agree)
     trained = train_models(given, phase)
     with phase("export"):
         facts = {"data": dataset.description.name, "data_hash": dataset.description.hash, "ties": dataset.description.ties}
         folders = publish_models(workspace.models, dataset.items["item_id"].to_list(), given, trained, facts)
+    if examples is not None and trained.requests is not None:
+        write_examples(examples, trained.requests)
     mark_trained(workspace, quick)
     return Published({name: int(folder.name) for name, folder in folders.items()}, trained.metrics)
 

@@ -46,7 +46,10 @@ class Given:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The models, what they knew at the end of the data, and what they reached on requests that nothing was trained on."""
+    """The models, what they knew at the end of the data, and what they reached on requests that nothing was trained on.
+
+    `learning` by model; `requests` are those that the ranker was trained on.
+    """
 
     towers: TwoTower
     ranker: Ranker
@@ -55,6 +58,7 @@ class Trained:
     held_out_from: float
     metrics: Mapping[str, float]
     learning: Mapping[str, LearningCurve] = field(default_factory=dict)
+    requests: RequestTable | None = None
 
 
 def train_models(given: Given, phase: Phase) -> Trained:
@@ -69,8 +73,9 @@ def train_models(given: Given, phase: Phase) -> Trained:
     eras, examples, checks = _through_time(given, similar, towers, table, cuts, moments, held_out, phase)
     with phase("features as of each request"):
         known, known_checks = (aggregates(part, sequences, given.features_at) for part in (examples, checks))
+    requests = RequestTable(examples, known, eras, given.content, table)
     with phase("ranking") as advance:
-        ranker, ranking_curve = fit_ranker(RequestTable(examples, known, eras, given.content, table), ranking, advance)
+        ranker, ranking_curve = fit_ranker(requests, ranking, advance)
     with phase("validation"):
         scores = scores_of(ranker, RequestTable(checks, known_checks, eras, given.content, table))
         present = checks.candidates > 0
@@ -80,7 +85,7 @@ def train_models(given: Given, phase: Phase) -> Trained:
         retrieval_curve = fit(towers, sequences, given.retrieval, given.retrieval.final_share, advance)
         era = _era(given, similar, towers, sequences, float(sequences.times.max()))
     learning = {"retrieval": retrieval_curve, "ranking": ranking_curve}
-    return Trained(towers, ranker, era, tuple(cuts.tolist()), float(sequences.times[held_out].min()), metrics, learning)
+    return Trained(towers, ranker, era, tuple(cuts.tolist()), float(sequences.times[held_out].min()), metrics, learning, requests)
 
 
 def _through_time(

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,7 +24,10 @@ Keep = Annotated[bool, typer.Option("--keep", help="keep models that lack nothin
 Yes = Annotated[bool, typer.Option("--yes", envvar="EMBEDDINGS_YES", help="agree to what embeddings from an endpoint cost")]
 
 
-def train(quick: Quick = False, keep: Keep = False, yes: Yes = False, as_json: AsJson = False) -> None:
+Examples = Annotated[Path | None, typer.Option(help="also write what the ranker is taught to this file (.npz), for other rankers")]
+
+
+def train(quick: Quick = False, keep: Keep = False, yes: Yes = False, examples: Examples = None, as_json: AsJson = False) -> None:
     """Train retrieval and ranking on the data set in use, and publish the next version of each. Does nothing where it is up to date.
 
     Models are up to date until data, settings or code change, or `materialize` has moved new events to the offline store.
@@ -39,7 +43,7 @@ def train(quick: Quick = False, keep: Keep = False, yes: Yes = False, as_json: A
     from rec_models.trained import up_to_date
 
     workspace = Workspace.current()
-    if versions := up_to_date(workspace, quick, keep):
+    if (versions := up_to_date(workspace, quick, keep)) and (examples is None or examples.exists()):
         _say(as_json, versions, {}, {}, fresh=False)
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -53,7 +57,7 @@ def train(quick: Quick = False, keep: Keep = False, yes: Yes = False, as_json: A
         from rec_models.train import train as train_step
     tensorflow.get_logger().setLevel("ERROR")  # it warns of retracing where shapes differ on purpose
     with _progress(console) as progress:
-        result = train_step(workspace, quick, lambda cost: agree(cost, yes), lambda name: _phase(progress, seconds, name))
+        result = train_step(workspace, quick, lambda cost: agree(cost, yes), lambda name: _phase(progress, seconds, name), examples)
     if not as_json:
         Console().print(_table("time per phase", "seconds", {**seconds, "total": time.monotonic() - started}, "{:.1f}"))
         Console().print(_table("newest requests, unseen in training", "value", result.metrics, "{:.4g}"))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rec_models.evaluation.contestants import Answers, Phase, baselines, graph_and_stages
+from rec_models.evaluation.baseline_answers import baselines
+from rec_models.evaluation.contestants import Phase
+from rec_models.evaluation.graph_answers import graph_and_stages
 from rec_models.evaluation.memory import PeakMemory
 from rec_models.evaluation.plan import Options, Plan, make_plan, withhold
 from rec_models.evaluation.results import summary
@@ -27,7 +30,7 @@ def evaluate(options: Options, home: Path, phase: Phase) -> dict[str, Any]:
         graph = graph_and_stages(plan, phase)
         with phase("report"):
             vectors = local_vectors(plan.dataset.items, plan.dataset.description.columns).astype(np.float32)
-            content = summary(plan, Answers({**graph.contestants, **others}, graph.scores, graph.cards), vectors)
+            content = summary(plan, replace(graph, contestants={**graph.contestants, **others}), vectors)
     return {
         **content,
         "models": {name: {key: card[key] for key in ("metrics", "settings", "created", "learning")} for name, card in graph.cards.items()},

@@ -109,7 +109,7 @@ def _new_items(report: Report) -> str:
 
 def _made(report: Report) -> str:
     tried = [
-        [name, str(facts["trials"]), f"{facts['validation']:.4f}", f"{facts['fit_seconds']:.0f}", str(dict(facts["settings"]) or "none")]
+        [name, str(facts["trials"]), f"{facts['validation']:.4f}", str(dict(facts["settings"]) or "none")]
         for name, facts in report["contestants"].items()
         if "trials" in facts
     ]
@@ -117,10 +117,12 @@ def _made(report: Report) -> str:
     said = [
         f"{report['training_interactions']:,} interactions trained; catalogue of {report['items']:,} items, ranked whole.",
         f"Labels shuffled by lot: the graph's recall@100 is {chance[GRAPH]:.4f}, chance is {chance['chance']:.4f}.",
+        f"Scores of the served ranker and of its model in this process differ by at most "
+        f"{report['served_and_offline_scores_differ_by']:.1e}.",
         f"The whole took {report['seconds']:.0f} s and at most {report['peak_rss_mb']:,.0f} MB.",
     ]
     lines = "".join(f"<li>{escape(line)}</li>" for line in said)
-    return f"<h2>How it was made</h2><ul>{lines}</ul>{_table(['baseline', 'trials', 'validation', 'seconds', 'chosen'], tried)}"
+    return f"<h2>How it was made</h2><ul>{lines}</ul>{_table(['baseline', 'trials', 'validation', 'chosen'], tried)}"
 
 
 def _in_order(results: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rec_models.evaluation.contestants import CAPPED, GRAPH, STAGES, Answers
+from rec_models.evaluation.contestants import CAPPED, GRAPH, LEARNED, STAGES, Answers
 from rec_models.evaluation.intervals import interval, smallest_shown
 from rec_models.evaluation.metrics import HEADLINE, beyond_accuracy, by_user, found
 from rec_models.evaluation.plan import NEW_ITEMS, SERVED, Plan
@@ -21,8 +21,6 @@ HEAD_SHARE = 0.2
 BINS = 10
 DEPTHS = (10, 20, 50, 100, 200, 300, 500)
 SEGMENT_METRICS = (HEADLINE, "recall@50")
-LEARNED = "LightGBM"
-"""Measured beside the best baseline: it is given what the graph's own sources and features say."""
 Figures = dict[str, dict[str, dict[str, float]]]
 
 
@@ -155,6 +153,7 @@ def summary(plan: Plan, answers: Answers, vectors: NDArray[np.float32]) -> dict[
         "beyond_accuracy": {name: beyond_accuracy(own, counts, vectors) for name, own in rows.items()},
         "calibration": calibration(answers.scores, rows[GRAPH], requests),
         "shuffled_recall@100": shuffled(rows, requests, known.item_count),
+        "served_and_offline_scores_differ_by": answers.offline_gap,
         "contestants": {name: dict(each.facts) for name, each in answers.contestants.items()},
         **_new_items(plan, answers),
     }

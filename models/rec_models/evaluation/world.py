@@ -30,6 +30,8 @@ from rec_models.trained import MODELS, versions
 
 SHARED = ("OFFLINE_STORE", "FEATURE_REGISTRY", "FEATURE_PROJECT", "SNAPSHOT_STORE", "SNAPSHOT_PIN", "PORT")
 """Settings of the environment by which two worlds would share something."""
+EXAMPLES = "examples.npz"
+"""In a world's home: what its ranker was taught."""
 PATIENCE_SECONDS = 10.0
 MEASURED = "measured"
 """Beside a graph.yaml that was put in the place of the default one."""
@@ -50,17 +52,17 @@ class World:
 
 @contextmanager
 def served(data: Path, home: Path) -> Iterator[World]:
-    """Runs `inference-graph up` over the folder `data` until the end of the block; what it prints goes to standard error.
+    """Trains on the folder `data` and runs `inference-graph up` until the end of the block; what they print goes to standard error.
 
     Everything that is up to date from an earlier run is used again. Raises SpoiltWorld where it does not come up.
     """
     home.mkdir(parents=True, exist_ok=True)
     _forget_measured(home)
-    up_file, port = home / "up.json", _free_port()
-    command = [Path(sys.executable).parent / "inference-graph", "up", "--data", data, "--port", port, "--stop-with", os.getpid()]
-    environment = {name: value for name, value in os.environ.items() if name not in SHARED}
-    own = {"INFERENCE_GRAPH_HOME": str(home), "REDIS_PREFIX": f"evaluate-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]}"}
-    process = subprocess.Popen([str(part) for part in command], env={**environment, **own}, stdout=sys.stderr.fileno())
+    for step in (("data", "prepare", str(data)), ("train", "--examples", str(home / EXAMPLES))):
+        if (status := _started(home, *step).wait()) != 0:
+            raise SpoiltWorld(f"`inference-graph {' '.join(step[:2])}` over {data} ended with exit status {status}; its reasons are above")
+    up_file = home / "up.json"
+    process = _started(home, "up", "--data", str(data), "--port", str(_free_port()), "--stop-with", str(os.getpid()))
     try:
         while not up_file.exists():
             if process.poll() is not None:
@@ -126,8 +128,20 @@ def put_graph(workspace: Workspace, text: str) -> str:
 
 def cards(workspace: Workspace) -> Mapping[str, Mapping[str, Any]]:
     """What each live model says of itself."""
-    newest = {name: workspace.models / name / str(versions(workspace.models / name)[-1]) for name in MODELS}
-    return {name: json.loads((folder / "card.json").read_text()) for name, folder in newest.items()}
+    return {name: json.loads((newest(workspace, name) / "card.json").read_text()) for name in MODELS}
+
+
+def newest(workspace: Workspace, name: str) -> Path:
+    """The folder of a model's newest version."""
+    return workspace.models / name / str(versions(workspace.models / name)[-1])
+
+
+def _started(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    environment = {name: value for name, value in os.environ.items() if name not in SHARED}
+    prefix = f"evaluate-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]}"
+    own = {"INFERENCE_GRAPH_HOME": str(home), "REDIS_PREFIX": prefix}
+    command = [str(Path(sys.executable).parent / "inference-graph"), *arguments]
+    return subprocess.Popen(command, env={**environment, **own}, stdout=sys.stderr.fileno())
 
 
 def _forget_measured(home: Path) -> None:
