@@ -40,6 +40,7 @@ def evaluate(
 
       inference-graph evaluate --data online-retail --protocol forward
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from rec_models.commands.data import built_in_folder, synthesize_once
     from rec_models.evaluation.evaluate import evaluate as run
     from rec_models.evaluation.plan import Options

@@ -48,7 +48,7 @@ def _replayed(plan: Plan, phase: Phase) -> Part:
         catalogue = require_unspoilt(world.workspace, plan.split.known)
         with phase(LEARNED):
             trees = grow(home / EXAMPLES)
-        item_ids = np.array([item_id.encode() for item_id in plan.dataset.items["item_id"]], object)
+        item_ids = np.array([item_id.encode() for item_id in plan.dataset.items["item_id"]], np.bytes_)
         watched = Watched(plan.split.test, trees, OfflineRanking(newest(world.workspace, "ranking"), catalogue, plan.split.test, item_ids))
         with phase("graph, explained") as advance:
             replay.ask(world.url, _question(plan, world, "explain", SERVED, caps=False), watched.take, advance)

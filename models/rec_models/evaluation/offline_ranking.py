@@ -42,7 +42,7 @@ class Served:
 class OfflineRanking:
     """Histories come from the data, not from what was served: what Redis and the transformer made of them is under test too."""
 
-    def __init__(self, folder: Path, catalogue: Catalogue, requests: Requests, item_ids: NDArray[np.object_]) -> None:
+    def __init__(self, folder: Path, catalogue: Catalogue, requests: Requests, item_ids: NDArray[np.bytes_]) -> None:
         self._model = tf.saved_model.load(str(folder))
         self._catalogue, self._requests, self._item_ids = catalogue, requests, item_ids
         self.row_of = {item_id.decode(): row for row, item_id in enumerate(item_ids.tolist())}
@@ -70,7 +70,7 @@ class OfflineRanking:
             "history_ages": ((time - sequences.times[newest]) / DAY_SECONDS).astype(np.float32)[None],
             "history_values": sequences.values[newest][None],
             "history_rated": sequences.rated[newest].astype(np.float32)[None],
-            "candidate_ids": np.array([item_id.encode() for item_id in served.item_ids], object)[None],
+            "candidate_ids": np.array([item_id.encode() for item_id in served.item_ids], np.bytes_)[None],
             "item_features": self._catalogue.arrays.features[rows][None],
             "ranks": served.ranks[None],
             "user_features": served.user_features[None],

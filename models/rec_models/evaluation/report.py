@@ -15,7 +15,7 @@ from rec_models.evaluation.table import SHOWN, remarks
 STYLE = """
 :root{color-scheme:light}body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem;color:#212529}
 h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.15rem;margin-top:2.2rem;border-bottom:1px solid #dee2e6}
-svg{width:100%;height:auto;max-width:46rem;display:block}svg text{font-family:inherit}
+svg{width:100%;height:auto;max-width:42rem;display:block}svg text{font-family:inherit}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}
 th,td{padding:.25rem .6rem;text-align:right;white-space:nowrap}th:first-child,td:first-child{text-align:left;
 position:sticky;left:0;background:#fff}

@@ -6,14 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM, HEIGHT, BAR = 640, 60, 20, 14, 44, 340, 26
+WIDTH, LEFT, RIGHT, TOP, BOTTOM, HEIGHT, BAR = 520, 60, 20, 18, 46, 340, 26
+HEADROOM, MOST_DOTS = 1.15, 20
 COLOURS = ("#0b63ce", "#d9480f", "#2b8a3e", "#9c36b5", "#b08900", "#0c8599", "#868e96")
 Point = tuple[float, float]
 
 
 def bars(rows: Sequence[tuple[str, float, float, float]], strong: str) -> str:
     """Horizontal bars of (label, mean, low, high), the one named `strong` in the accent colour."""
-    label_width = 190
+    label_width = 160
     most = max([high for _, _, _, high in rows if not math.isnan(high)], default=1.0) or 1.0
     scale = (WIDTH - label_width - 80) / most
     parts = []
@@ -44,7 +45,8 @@ def lines(curves: Mapping[str, Sequence[Point]], across: str, up: str, diagonal:
     for number, (name, curve) in enumerate(curves.items()):
         colour = COLOURS[number % len(COLOURS)]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in map(axes.at, curve))
-        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in map(axes.at, curve))
+        marked = curve if len(curve) <= MOST_DOTS else ()
+        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in map(axes.at, marked))
         parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>{dots}')
         parts.append(f'<text x="{LEFT + 10}" y="{TOP + 16 + 17 * number}" fill="{colour}">{escape(name)}</text>')
     return _svg(HEIGHT, parts)
@@ -69,7 +71,7 @@ class _Axes:
     def __init__(self, points: Sequence[Point], logarithmic: bool, same: bool) -> None:
         self.logarithmic = logarithmic
         across = [self._scaled(x) for x, _ in points]
-        high = max(y for _, y in points) or 1.0
+        high = HEADROOM * max(y for _, y in points) or 1.0
         self.left, self.right = (min(across), max(across)) if logarithmic else (0.0, max(across) or 1.0)
         self.top = high
         if same:
@@ -91,7 +93,7 @@ class _Axes:
             for value, y in ((self.top * share, self.at((shown[0], self.top * share))[1]) for share in (0.0, 0.25, 0.5, 0.75, 1.0))
         ]
         names = f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(across)}</text>'
-        names += f'<text x="{LEFT}" y="{TOP - 3}" font-size="11">{escape(up)}</text>'
+        names += f'<text x="{LEFT}" y="{TOP - 3}" font-size="12">{escape(up)}</text>'
         return "".join(marks) + names
 
     def _scaled(self, x: float) -> float:
@@ -99,4 +101,4 @@ class _Axes:
 
 
 def _svg(height: int, parts: Sequence[str]) -> str:
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" font-size="13">{"".join(parts)}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" font-size="14">{"".join(parts)}</svg>'

@@ -62,6 +62,7 @@ def served(data: Path, home: Path) -> Iterator[World]:
         if (status := _started(home, *step).wait()) != 0:
             raise SpoiltWorld(f"`inference-graph {' '.join(step[:2])}` over {data} ended with exit status {status}; its reasons are above")
     up_file = home / "up.json"
+    up_file.unlink(missing_ok=True)  # of one that was killed
     process = _started(home, "up", "--data", str(data), "--port", str(_free_port()), "--stop-with", str(os.getpid()))
     try:
         while not up_file.exists():
@@ -85,7 +86,7 @@ def require_unspoilt(workspace: Workspace, known: Sequences) -> Catalogue:
             _require(f"model {name} version {version}", card["trained_until"], until, card["interactions"], len(known))
     store = SnapshotStore(str(workspace.root / "snapshots"), workspace.cache / "snapshots")
     catalogue = store.open(store.current())
-    counted = int(catalogue.arrays.features[:, 0].sum())
+    counted = int(catalogue.arrays.features[:, 0].sum(dtype=np.float64))
     _require(f"snapshot {catalogue.name}", catalogue.newest_event, until, counted, len(known))
     return catalogue
 
