@@ -15,7 +15,7 @@ from scipy import sparse
 from rec_models.evaluation.baselines.ease import user_items
 from rec_models.evaluation.baselines.trial import Trial
 from rec_models.evaluation.requests import Requests, everything
-from rec_models.item_to_item import strongest
+from rec_models.item_to_item import Neighbours, strongest
 from rec_models.sequences import Sequences
 
 SHRINKAGES, NEIGHBOURS = (0.0, 10.0, 50.0), (20, 50, 100, 200)
@@ -28,16 +28,16 @@ def item_knn(known: Sequences) -> Iterator[Trial]:
     for shrinkage in SHRINKAGES:
         rows, columns = together.nonzero()
         cosine = sparse.csr_matrix((together.data / (norm[rows] * norm[columns] + shrinkage), (rows, columns)), together.shape)
+        nearest = strongest(cosine, NEIGHBOURS[-1])
         for neighbours in NEIGHBOURS:
-            yield Trial({"shrinkage": shrinkage, "neighbours": neighbours}, partial(_scores, _nearest(cosine, neighbours)))
+            yield Trial({"shrinkage": shrinkage, "neighbours": neighbours}, partial(_scores, _first(nearest, neighbours)))
 
 
-def _nearest(cosine: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
-    """Of each item its nearest, as a row's weights."""
-    nearest = strongest(cosine.copy(), count)
-    kept = nearest.rows >= 0
-    rows = np.nonzero(kept)[0]
-    return sparse.csr_matrix((nearest.scores[kept], (rows, nearest.rows[kept])), cosine.shape)
+def _first(nearest: Neighbours, count: int) -> sparse.csr_matrix:
+    """Of each item its nearest, as a row's weights [N, N]."""
+    found, scores = nearest.rows[:, :count], nearest.scores[:, :count]
+    rows, places = np.nonzero(found >= 0)
+    return sparse.csr_matrix((scores[rows, places], (rows, found[rows, places])), (len(found), len(found)))
 
 
 def _scores(weights: sparse.csr_matrix, requests: Requests, part: slice) -> NDArray[np.float32]:

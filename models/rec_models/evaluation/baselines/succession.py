@@ -15,21 +15,29 @@ from rec_models.item_to_item import ItemToItem, successions
 from rec_models.sequences import Sequences
 
 WINDOWS, SHRINKAGES, DECAYS = (1, 3, 10), (1.0, 10.0), (0.3, 0.6, 0.85)
-LENGTH = 20
+LENGTH, DENSE = 20, 0.03
+Shares = sparse.csr_matrix | NDArray[np.float32]
 
 
 def succession(known: Sequences) -> Iterator[Trial]:
     for window in WINDOWS:
         for shrinkage in SHRINKAGES:
-            shares = successions(known, ItemToItem(window=window, shrinkage=shrinkage))
+            shares = _as_is_faster(successions(known, ItemToItem(window=window, shrinkage=shrinkage)))
             for decay in DECAYS:
                 settings = {"window": window, "shrinkage": shrinkage, "decay": decay}
                 yield Trial(settings, partial(_scores, shares, decay))
 
 
-def _scores(shares: sparse.csr_matrix, decay: float, requests: Requests, part: slice) -> NDArray[np.float32]:
-    scores: NDArray[np.float32] = (requests.histories(part, partial(_fading, decay)) @ shares).toarray()
-    return scores
+def _scores(shares: Shares, decay: float, requests: Requests, part: slice) -> NDArray[np.float32]:
+    scores = requests.histories(part, partial(_fading, decay)) @ shares
+    whole: NDArray[np.float32] = scores.toarray() if sparse.issparse(scores) else scores
+    return whole
+
+
+def _as_is_faster(shares: sparse.csr_matrix) -> Shares:
+    """Dense where a good part of all pairs follow one another."""
+    whole: Shares = shares.toarray() if shares.nnz > DENSE * shares.shape[0] ** 2 else shares
+    return whole
 
 
 def _fading(decay: float, steps: NDArray[np.int64], days: NDArray[np.float64]) -> NDArray[np.float64]:
