@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import inference_graph.features
+from inference_graph.errors import InvalidConfiguration
 from inference_graph.steps import digest, is_done, mark_done
 from inference_graph.storage import list_files
 from inference_graph.workspace import Workspace
@@ -19,8 +21,14 @@ QUICK = {"epochs": 1.0}
 
 
 def configurations(quick: bool) -> tuple[Retrieval, Ranking]:
+    """As in models/configs; TRAINING_SEED in the environment takes the place of both seeds."""
     retrieval = read_configuration(Retrieval, CONFIGS / "retrieval.yaml")
     ranking = read_configuration(Ranking, CONFIGS / "ranking.yaml")
+    if (seed := os.environ.get("TRAINING_SEED", "")) != "":
+        if not seed.isdigit():
+            raise InvalidConfiguration(f"TRAINING_SEED: expected a whole number, got {seed!r}")
+        own = {"seed": int(seed)}
+        retrieval, ranking = retrieval.model_copy(update=own), ranking.model_copy(update=own)
     if not quick:
         return retrieval, ranking
     fewer = {"cuts": ranking.cuts[-1:], "requests": ranking.requests // 10}

@@ -23,6 +23,7 @@ def evaluate(
     protocol: Annotated[Protocol | None, typer.Option(help="What is held out; by default what suits the data's timestamps.")] = None,
     last: Annotated[int, typer.Option(min=1, max=100, help="Test items of a user; with forward, moments after the cut.")] = 1,
     users: Annotated[int, typer.Option(min=10, help="Test at most that many users, drawn at random.")] = 10_000,
+    seeds: Annotated[int, typer.Option(min=1, max=10, help="Train the graph so many times; its figures are means over them.")] = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the whole result to this file.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a report with plots to this HTML file.")] = None,
 ) -> None:
@@ -51,7 +52,7 @@ def evaluate(
         data = built_in_folder()
         synthesize_once(data)
     console = Console(stderr=True)
-    result = run(Options(data, protocol, last, users), home() / "evaluations", lambda name: _phase(console, name))
+    result = run(Options(data, protocol, last, users, seeds), home() / "evaluations", lambda name: _phase(console, name))
     show(Console(), result)
     if json_file is not None:
         _write(json_file, json.dumps(result, indent=1))

@@ -32,7 +32,7 @@ def train(quick: Quick = False, keep: Keep = False, yes: Yes = False, examples: 
 
     Models are up to date until data, settings or code change, or `materialize` has moved new events to the offline store.
 
-    Settings: models/configs/retrieval.yaml and ranking.yaml.
+    Settings: models/configs/retrieval.yaml and ranking.yaml; TRAINING_SEED=N for other seeds than theirs.
 
     Examples:
 

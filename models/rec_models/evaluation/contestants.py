@@ -33,10 +33,11 @@ class Contestant:
 @dataclass(frozen=True, eq=False)
 class Answers:
     """All contestants by name, and the graph's own scores float32 [R, DEPTH]. `offline_gap`: by how much a score of the served ranker
-    differed at most from that of its model asked in this process.
+    differed at most from that of its model asked in this process. `further`: the graph's rankings after trainings with other seeds.
     """
 
     contestants: Mapping[str, Contestant]
     scores: NDArray[np.float32]
     cards: Mapping[str, Mapping[str, Any]]
     offline_gap: float
+    further: tuple[Mapping[str, Rows], ...] = ()

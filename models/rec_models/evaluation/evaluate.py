@@ -27,7 +27,7 @@ def evaluate(options: Options, home: Path, phase: Phase) -> dict[str, Any]:
             plan = make_plan(options, home)
             withhold(plan, options.data)
         others = baselines(plan, phase)
-        graph = graph_and_stages(plan, phase)
+        graph = graph_and_stages(plan, phase, options.seeds)
         with phase("report"):
             vectors = local_vectors(plan.dataset.items, plan.dataset.description.columns).astype(np.float32)
             content = summary(plan, replace(graph, contestants={**graph.contestants, **others}), vectors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,12 +27,19 @@ CHECKED = 50
 """Requests of which the served scores are compared with the model's own."""
 
 
-def graph_and_stages(plan: Plan, phase: Phase) -> Answers:
-    """Brings the world up where its answers are not kept from an earlier run."""
+def graph_and_stages(plan: Plan, phase: Phase, seeds: int) -> Answers:
+    """Brings the world up where its answers are not kept from an earlier run; stages are those of the first of the `seeds` trainings."""
+    first, *others = [_seeded(plan, phase, seed) for seed in range(seeds)]
+    return replace(first, further=tuple(other.contestants[GRAPH].rows for other in others))
+
+
+def _seeded(plan: Plan, phase: Phase, seed: int) -> Answers:
+    """Number 0 has the configured seeds."""
     product = code(*sorted(PACKAGE.glob("*.py")), PACKAGE / "data", PACKAGE.parent / "configs", Path(inference_graph.__file__).parent)
     names = ("graph_answers", "replay", "stages", "world", "withheld_data", "offline_ranking", "baselines/lambdarank")
     inputs = (plan.key, product, code(*(HERE / f"{name}.py" for name in names)))
-    part = kept(plan.folder / "parts", GRAPH, inputs, lambda: _replayed(plan, phase))
+    own = f"{GRAPH} {seed}" if seed else GRAPH
+    part = kept(plan.folder / "parts", own, (*inputs, str(seed)), lambda: _replayed(plan, phase, seed))
     times = part.facts["times"]
     found = {
         GRAPH: Contestant({mode: part.arrays[f"graph {mode}"] for mode in plan.seen}, times),
@@ -42,9 +50,9 @@ def graph_and_stages(plan: Plan, phase: Phase) -> Answers:
     return Answers(found, part.arrays["scores"], part.facts["cards"], part.facts["offline_gap"])
 
 
-def _replayed(plan: Plan, phase: Phase) -> Part:
-    home = plan.folder / "home"
-    with served(plan.world_data, home) as world:
+def _replayed(plan: Plan, phase: Phase, seed: int) -> Part:
+    home = plan.folder / (f"home-{seed}" if seed else "home")
+    with served(plan.world_data, home, seed or None) as world:
         catalogue = require_unspoilt(world.workspace, plan.split.known)
         with phase(LEARNED):
             trees = grow(home / EXAMPLES)

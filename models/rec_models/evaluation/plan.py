@@ -20,12 +20,13 @@ SERVED = "as served"
 
 @dataclass(frozen=True)
 class Options:
-    """`protocol` None is the data's usual one; of more than `users` tested ones so many are drawn."""
+    """`protocol` None is the data's usual one; of more than `users` tested ones so many are drawn; the graph is trained `seeds` times."""
 
     data: Path
     protocol: Name | None = None
     last: int = 1
     users: int = 10_000
+    seeds: int = 1
 
 
 @dataclass(frozen=True, eq=False)

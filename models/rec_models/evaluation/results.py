@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -32,9 +32,14 @@ class Measured:
     differences: Figures
 
 
-def measure(rows: Mapping[str, Rows], requests: Requests, metrics: tuple[str, ...] = ()) -> Measured:
-    """All metrics that a ranking's depth allows (or only `metrics`), of the users for whom something is wanted."""
+def measure(rows: Mapping[str, Rows], requests: Requests, metrics: tuple[str, ...] = (), further: Sequence[Rows] = ()) -> Measured:
+    """All metrics that a ranking's depth allows (or only `metrics`), of the users for whom something is wanted.
+
+    The graph's value of a user is the mean over its own and `further` rankings, those of other seeds.
+    """
     values = {name: _by_user(own, requests, metrics) for name, own in rows.items()}
+    seeded = [values[GRAPH], *(_by_user(own, requests, metrics) for own in further)]
+    values[GRAPH] = {metric: np.mean([each[metric] for each in seeded], axis=0) for metric in values[GRAPH]}
     results = {name: {metric: asdict(interval(value)) for metric, value in own.items()} for name, own in values.items()}
     graph = values[GRAPH]
     differences = {
@@ -126,9 +131,11 @@ def summary(plan: Plan, answers: Answers, vectors: NDArray[np.float32]) -> dict[
     """The report's content, as its JSON has it, without what the run itself cost."""
     requests, known = plan.split.test, plan.split.known
     rows = {name: each.rows[SERVED] for name, each in answers.contestants.items()}
-    whole = measure(rows, requests)
+    further = [each[SERVED] for each in answers.further]
+    whole = measure(rows, requests, further=further)
     best = best_baseline(whole.results)
     values = {name: _by_user(rows[name], requests, (HEADLINE,))[HEADLINE] for name in (GRAPH, best)}
+    seeds = [float(_by_user(own, requests, (HEADLINE,))[HEADLINE].mean()) for own in (rows[GRAPH], *further)]
     counts = np.bincount(known.items, minlength=known.item_count)
     parts = {**segments(plan, requests), **({"liked items": requests.where(requests.liked())} if not requests.liked().all() else {})}
     return {
@@ -144,6 +151,7 @@ def summary(plan: Plan, answers: Answers, vectors: NDArray[np.float32]) -> dict[
         "training_interactions": len(known),
         "items": known.item_count,
         "results": whole.results,
+        "graph_by_seed": seeds,
         "best_baseline": best,
         "graph_minus_best_baseline": whole.differences[best],
         "graph_minus": {name: own[HEADLINE] for name, own in whole.differences.items()},
@@ -170,7 +178,7 @@ def _new_items(plan: Plan, answers: Answers) -> dict[str, Any]:
         return {}
     part = without_repeats(plan.split.test)
     rows = {name: each.rows[NEW_ITEMS] for name, each in answers.contestants.items() if NEW_ITEMS in each.rows}
-    measured = measure(rows, part)
+    measured = measure(rows, part, further=[each[NEW_ITEMS] for each in answers.further])
     best = best_baseline(measured.results)
     figures = {"best_baseline": best, "graph_minus_best_baseline": measured.differences[best]}
     return {NEW_ITEMS: {"wanted": len(part.wanted), "results": measured.results, **figures}}

@@ -31,7 +31,8 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
         f"The graph minus {best}, {HEADLINE}: {difference['mean']:+.4f} ({difference['low']:+.4f} to {difference['high']:+.4f}, 95 %, "
         f"paired by user). {_verdict(difference, report['smallest_difference_shown'])}",
         f"{report['users']:,} users tested with {report['requests']:,} requests, {report['users_left_out']:,} left out; "
-        f"ties by {report['ties']}; seen: {report['seen']}; test split read {report['test_reads']} time(s).",
+        f"ties by {report['ties']}; seen: {report['seen']}; test split read {report['test_reads']} time(s); "
+        f"trained with {len(report['graph_by_seed'])} seed(s): {', '.join(f'{each:.4f}' for each in report['graph_by_seed'])}.",
     ]
     if report["protocol"] != "forward":
         said.append("Each user's own sequence is cut, as papers do: the models know what other users did later.")

@@ -28,7 +28,7 @@ from rec_models.data.dataset import Seen
 from rec_models.sequences import Sequences
 from rec_models.trained import MODELS, versions
 
-SHARED = ("OFFLINE_STORE", "FEATURE_REGISTRY", "FEATURE_PROJECT", "SNAPSHOT_STORE", "SNAPSHOT_PIN", "PORT")
+SHARED = ("OFFLINE_STORE", "FEATURE_REGISTRY", "FEATURE_PROJECT", "SNAPSHOT_STORE", "SNAPSHOT_PIN", "PORT", "TRAINING_SEED")
 """Settings of the environment by which two worlds would share something."""
 EXAMPLES = "examples.npz"
 """In a world's home: what its ranker was taught."""
@@ -51,19 +51,20 @@ class World:
 
 
 @contextmanager
-def served(data: Path, home: Path) -> Iterator[World]:
+def served(data: Path, home: Path, seed: int | None = None) -> Iterator[World]:
     """Trains on the folder `data` and runs `inference-graph up` until the end of the block; what they print goes to standard error.
 
+    `seed` takes the place of the configured ones.
     Everything that is up to date from an earlier run is used again. Raises SpoiltWorld where it does not come up.
     """
     home.mkdir(parents=True, exist_ok=True)
     _forget_measured(home)
     for step in (("data", "prepare", str(data)), ("train", "--examples", str(home / EXAMPLES))):
-        if (status := _started(home, *step).wait()) != 0:
+        if (status := _started(home, seed, *step).wait()) != 0:
             raise SpoiltWorld(f"`inference-graph {' '.join(step[:2])}` over {data} ended with exit status {status}; its reasons are above")
     up_file = home / "up.json"
     up_file.unlink(missing_ok=True)  # of one that was killed
-    process = _started(home, "up", "--data", str(data), "--port", str(_free_port()), "--stop-with", str(os.getpid()))
+    process = _started(home, seed, "up", "--data", str(data), "--port", str(_free_port()), "--stop-with", str(os.getpid()))
     try:
         while not up_file.exists():
             if process.poll() is not None:
@@ -137,10 +138,10 @@ def newest(workspace: Workspace, name: str) -> Path:
     return workspace.models / name / str(versions(workspace.models / name)[-1])
 
 
-def _started(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def _started(home: Path, seed: int | None, *arguments: str) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if name not in SHARED}
     prefix = f"evaluate-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]}"
-    own = {"INFERENCE_GRAPH_HOME": str(home), "REDIS_PREFIX": prefix}
+    own = {"INFERENCE_GRAPH_HOME": str(home), "REDIS_PREFIX": prefix, **({} if seed is None else {"TRAINING_SEED": str(seed)})}
     command = [str(Path(sys.executable).parent / "inference-graph"), *arguments]
     return subprocess.Popen(command, env={**environment, **own}, stdout=sys.stderr.fileno())
 

@@ -16,7 +16,6 @@ from rec_models.sequences import Sequences
 
 WINDOWS, SHRINKAGES, DECAYS = (1, 3, 10), (1.0, 10.0), (0.3, 0.6, 0.85)
 LENGTH, DENSE = 20, 0.03
-Shares = sparse.csr_matrix | NDArray[np.float32]
 
 
 def succession(known: Sequences) -> Iterator[Trial]:
@@ -28,16 +27,15 @@ def succession(known: Sequences) -> Iterator[Trial]:
                 yield Trial(settings, partial(_scores, shares, decay))
 
 
-def _scores(shares: Shares, decay: float, requests: Requests, part: slice) -> NDArray[np.float32]:
+def _scores(shares: sparse.csr_matrix | NDArray[np.float32], decay: float, requests: Requests, part: slice) -> NDArray[np.float32]:
     scores = requests.histories(part, partial(_fading, decay)) @ shares
     whole: NDArray[np.float32] = scores.toarray() if sparse.issparse(scores) else scores
     return whole
 
 
-def _as_is_faster(shares: sparse.csr_matrix) -> Shares:
+def _as_is_faster(shares: sparse.csr_matrix) -> sparse.csr_matrix | NDArray[np.float32]:
     """Dense where a good part of all pairs follow one another."""
-    whole: Shares = shares.toarray() if shares.nnz > DENSE * shares.shape[0] ** 2 else shares
-    return whole
+    return shares.toarray() if shares.nnz > DENSE * shares.shape[0] ** 2 else shares
 
 
 def _fading(decay: float, steps: NDArray[np.int64], days: NDArray[np.float64]) -> NDArray[np.float64]:
