@@ -57,8 +57,8 @@ def best_baseline(results: Figures) -> str:
 
 
 def segments(plan: Plan, requests: Requests) -> dict[str, Requests]:
-    """The test requests of new, light and heavy users (light: at most the median number of training events), and the test items
-    among the HEAD_SHARE most popular ones or not.
+    """The test requests of new, light and heavy users (light: at most the median number of training events), the test items among the
+    HEAD_SHARE most popular ones or not, and where some were not liked, the liked ones.
     """
     known = plan.split.known
     events = np.bincount(known.users, minlength=len(known.user_ids))[requests.users]
@@ -67,7 +67,9 @@ def segments(plan: Plan, requests: Requests) -> dict[str, Requests]:
     head = np.isin(requests.items, np.argsort(-counts, kind="stable")[: int(HEAD_SHARE * (counts > 0).sum())])
     of_users = {"new users": events == 0, "light users": (events > 0) & (events <= middle), "heavy users": events > middle}
     parts = {name: requests.take(np.flatnonzero(chosen)) for name, chosen in of_users.items() if chosen.any()}
-    return parts | {"head items": requests.where(head), "tail items": requests.where(~head)}
+    liked = requests.liked()
+    parts |= {"head items": requests.where(head), "tail items": requests.where(~head)}
+    return parts if liked.all() else parts | {"liked items": requests.where(liked)}
 
 
 def chosen_rows(rows: Rows, whole: Requests, part: Requests) -> Rows:
@@ -128,35 +130,14 @@ def _by_user(rows: Rows, requests: Requests, metrics: tuple[str, ...]) -> dict[s
 
 
 def summary(plan: Plan, answers: Answers, vectors: NDArray[np.float32]) -> dict[str, Any]:
-    """The report's content, as its JSON has it, without what the run itself cost."""
+    """The report's content, as its JSON has it, without what the run itself cost; `vectors` are the items' contents [N, D]."""
     requests, known = plan.split.test, plan.split.known
     rows = {name: each.rows[SERVED] for name, each in answers.contestants.items()}
-    further = [each[SERVED] for each in answers.further]
-    whole = measure(rows, requests, further=further)
-    best = best_baseline(whole.results)
-    values = {name: _by_user(rows[name], requests, (HEADLINE,))[HEADLINE] for name in (GRAPH, best)}
-    seeds = [float(_by_user(own, requests, (HEADLINE,))[HEADLINE].mean()) for own in (rows[GRAPH], *further)]
     counts = np.bincount(known.items, minlength=known.item_count)
-    parts = {**segments(plan, requests), **({"liked items": requests.where(requests.liked())} if not requests.liked().all() else {})}
     return {
-        "data": plan.dataset.description.name,
-        "protocol": plan.protocol,
-        "last": plan.last,
-        "ties": plan.dataset.description.ties,
-        "seen": plan.dataset.description.seen.mode,
-        "users": len(np.unique(requests.users)),
-        "requests": len(requests),
-        "wanted": len(requests.wanted),
-        "users_left_out": plan.split.left_out,
-        "training_interactions": len(known),
-        "items": known.item_count,
-        "results": whole.results,
-        "graph_by_seed": seeds,
-        "best_baseline": best,
-        "graph_minus_best_baseline": whole.differences[best],
-        "graph_minus": {name: own[HEADLINE] for name, own in whole.differences.items()},
-        "smallest_difference_shown": smallest_shown(values[GRAPH] - values[best]),
-        "segments": {name: _segment(rows, requests, part) for name, part in parts.items()},
+        **_about(plan),
+        **_headline(rows, [each[SERVED] for each in answers.further], requests),
+        "segments": {name: _segment(rows, requests, part) for name, part in segments(plan, requests).items()},
         "recall_by_depth": {"depths": list(DEPTHS), **recall_by_depth({n: rows[n] for n in (GRAPH, *STAGES)}, requests)},
         "beyond_accuracy": {name: beyond_accuracy(own, counts, vectors) for name, own in rows.items()},
         "calibration": calibration(answers.scores, rows[GRAPH], requests),
@@ -164,6 +145,38 @@ def summary(plan: Plan, answers: Answers, vectors: NDArray[np.float32]) -> dict[
         "served_and_offline_scores_differ_by": answers.offline_gap,
         "contestants": {name: dict(each.facts) for name, each in answers.contestants.items()},
         **_new_items(plan, answers),
+    }
+
+
+def _about(plan: Plan) -> dict[str, Any]:
+    requests, description = plan.split.test, plan.dataset.description
+    return {
+        "data": description.name,
+        "protocol": plan.protocol,
+        "last": plan.last,
+        "ties": description.ties,
+        "seen": description.seen.mode,
+        "users": len(np.unique(requests.users)),
+        "requests": len(requests),
+        "wanted": len(requests.wanted),
+        "users_left_out": plan.split.left_out,
+        "training_interactions": len(plan.split.known),
+        "items": requests.sequences.item_count,
+    }
+
+
+def _headline(rows: Mapping[str, Rows], further: Sequence[Rows], requests: Requests) -> dict[str, Any]:
+    whole = measure(rows, requests, further=further)
+    best = best_baseline(whole.results)
+    graphs = [_by_user(own, requests, (HEADLINE,))[HEADLINE] for own in (rows[GRAPH], *further)]
+    gaps = np.mean(graphs, axis=0) - _by_user(rows[best], requests, (HEADLINE,))[HEADLINE]
+    return {
+        "results": whole.results,
+        "graph_by_seed": [float(each.mean()) for each in graphs],
+        "best_baseline": best,
+        "graph_minus_best_baseline": whole.differences[best],
+        "graph_minus": {name: own[HEADLINE] for name, own in whole.differences.items()},
+        "smallest_difference_shown": smallest_shown(gaps),
     }
 
 
