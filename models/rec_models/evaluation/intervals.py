@@ -6,12 +6,12 @@ Efron and Tibshirani (1993), "An Introduction to the Bootstrap": percentile inte
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES, LEVEL = 4000, 0.95
-CELLS = 1 << 24
 Z_LEVEL, Z_POWER = 1.96, 0.84
 
 
@@ -26,13 +26,16 @@ def interval(values: NDArray[np.float64], seed: int = 1) -> Interval:
     """Of the mean of one value a user; of paired differences where the values are such."""
     if len(values) == 0:
         return Interval(float("nan"), float("nan"), float("nan"))
-    random, size = np.random.default_rng(seed), max(1, CELLS // len(values))
-    means = [
-        values[random.integers(0, len(values), (min(size, RESAMPLES - start), len(values)))].mean(axis=1)
-        for start in range(0, RESAMPLES, size)
-    ]
-    low, high = np.quantile(np.concatenate(means), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    means = _resamples(len(values), seed) @ values / len(values)
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(values.mean()), float(low), float(high))
+
+
+@lru_cache(maxsize=2)
+def _resamples(count: int, seed: int) -> NDArray[np.float64]:
+    """How often each of `count` users is drawn, [RESAMPLES, count]; the same draws for every figure."""
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1.0 / count), RESAMPLES)
+    return drawn.astype(np.float64)
 
 
 def smallest_shown(differences: NDArray[np.float64]) -> float:

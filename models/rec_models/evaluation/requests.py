@@ -41,8 +41,8 @@ class Requests:
 
     @property
     def users(self) -> NDArray[np.int32]:
-        """[R]; a request's wanted events are its user's."""
-        return self.sequences.users[self.wanted[np.searchsorted(self.owner, np.arange(len(self)))]]
+        """[R]; the first event that is not known is the user's own."""
+        return self.sequences.users[self.cut]
 
     @property
     def items(self) -> NDArray[np.int32]:
