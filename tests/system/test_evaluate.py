@@ -25,7 +25,7 @@ class Evaluation:
     def __init__(self, root: Path) -> None:
         self.root, self.world = root, root / "world"
         self.environment = {**os.environ, "INFERENCE_GRAPH_HOME": str(root / "run")}
-        self.command("data", "synthesize", str(self.world), "--users", "200", "--items", "150", "--events", "6000")
+        self.command("data", "synthesize", str(self.world), "--users", "200", "--items", "150", "--events", "3600")
 
     def command(self, *arguments: str) -> str:
         run = subprocess.run([COMMAND, *arguments], env=self.environment, capture_output=True, text=True, timeout=280)
