@@ -14,8 +14,8 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-LEAVES, LEAST_IN_A_LEAF, RATES = (15, 31, 63), (50, 200), (0.05, 0.1)
-ROUNDS, PATIENCE, VALIDATION = 300, 30, 0.2
+LEAVES, LEAST_IN_A_LEAF, RATES = (15, 63), (50,), (0.05, 0.15)
+ROUNDS, PATIENCE, VALIDATION = 200, 20, 0.2
 LABELS = 3
 """Gains from 0 to 1 as whole numbers, which the package wants."""
 
