@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from rec_models.data.meaning import protocol_for
 from rec_models.evaluation.requests import Requests
 from rec_models.sequences import Indices, Sequences
 
@@ -50,10 +51,10 @@ def split(sequences: Sequences, protocol: Name, last: int) -> Split:
 
 
 def usual_protocol(sequences: Sequences) -> Name:
-    """Baskets where the last timestamp of more than half of the users is tied: there is no order in which to leave one item out."""
+    """Baskets where the last timestamp of many users is tied: there is no order in which to leave one item out."""
     ends = np.append(np.flatnonzero(np.diff(sequences.users)), len(sequences) - 1)
     tied = sequences.moment[ends] < ends
-    return "leave-last-basket-out" if tied.mean() > 0.5 else "leave-last-out"
+    return protocol_for(float(tied.mean()))
 
 
 def leave_last_out(sequences: Sequences, last: int) -> Split:
