@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 COMMAND = Path(sys.executable).parent / "inference-graph"
 BASELINES = {"popularity", "recent popularity", "item-kNN", "EASE", "EASE, recency", "iALS", "succession", "LightGBM"}
 STAGES = {"two_tower", "similar_to_liked", "next_item", "popular", "fusion", "graph", "graph, with caps"}
+pytestmark = pytest.mark.timeout(900)  # the first test trains
 
 
 class Evaluation:
@@ -28,7 +28,7 @@ class Evaluation:
         self.command("data", "synthesize", str(self.world), "--users", "200", "--items", "150", "--events", "3600")
 
     def command(self, *arguments: str) -> str:
-        run = subprocess.run([COMMAND, *arguments], env=self.environment, capture_output=True, text=True, timeout=280)
+        run = subprocess.run([COMMAND, *arguments], env=self.environment, capture_output=True, text=True, timeout=800)
         assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-3000:]
         return run.stdout
 
@@ -89,8 +89,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_fits_a_phone(evaluation: Eval
 
 
 def test_a_second_run_reports_what_the_first_one_found_without_training_again(evaluation: Evaluation, first) -> None:
-    started = time.monotonic()
     _, report = evaluation.run()
-    assert time.monotonic() - started < 60
+    assert report["models"]["ranking"]["created"] == first[1]["models"]["ranking"]["created"]
     assert report["results"] == first[1]["results"]
     assert report["test_reads"] == first[1]["test_reads"] + 1
