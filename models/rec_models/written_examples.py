@@ -11,7 +11,7 @@ import tensorflow as tf
 from rec_models.ranker_signals import fixed_signals
 from rec_models.ranking_training import RequestTable
 
-MOST_REQUESTS, CHUNK = 4000, 64
+MOST_REQUESTS, CHUNK = 2000, 64
 
 
 def write_examples(path: Path, requests: RequestTable) -> None:
