@@ -12,13 +12,15 @@ from rec_models.evaluation.contestants import GRAPH
 from rec_models.evaluation.metrics import HEADLINE
 
 SHOWN = ("ndcg@10", "ndcg@100", "mrr@10", "recall@10", "recall@50", "recall@100", "recall@500")
+FEW, WIDE = ("ndcg@10", "recall@50"), 130
 
 
 def show(console: Console, report: Mapping[str, Any]) -> None:
     console.print(_headline(report), soft_wrap=True)
-    console.print(_results(f"{report['data']}, {report['protocol']}", report["results"], report["graph_minus"]))
+    metrics = SHOWN if console.width >= WIDE else FEW
+    console.print(_results(f"{report['data']}, {report['protocol']}", report["results"], report["graph_minus"], metrics))
     if new := report.get("new items"):
-        console.print(_results("only items that are new to the user, what they had is hidden", new["results"], {}))
+        console.print(_results("only items that are new to the user, what they had is hidden", new["results"], {}, metrics))
     console.print(_segments(report["segments"]))
     for line in remarks(report):
         console.print(line, soft_wrap=True)
@@ -52,13 +54,14 @@ def _headline(report: Mapping[str, Any]) -> str:
     return f"{HEADLINE}: graph {graph['mean']:.4f}, best baseline ({report['best_baseline']}) {best['mean']:.4f}"
 
 
-def _results(title: str, results: Mapping[str, Any], differences: Mapping[str, Any]) -> Table:
-    table = Table("", title=title, title_justify="left", box=None, header_style="bold")
-    for metric in (*SHOWN, *(["graph minus it"] if differences else [])):
+def _results(title: str, results: Mapping[str, Any], differences: Mapping[str, Any], metrics: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for metric in (*metrics, *(["graph minus it"] if differences else [])):
         table.add_column(metric, justify="right", no_wrap=True)
     for name in sorted(results, key=lambda name: -results[name][HEADLINE]["mean"]):
         own = results[name]
-        figures = [f"{own[metric]['mean']:.4f}" if metric in own else "" for metric in SHOWN]
+        figures = [f"{own[metric]['mean']:.4f}" if metric in own else "" for metric in metrics]
         gap = differences.get(name)
         last = [f"{gap['mean']:+.4f} ({gap['low']:+.4f}, {gap['high']:+.4f})" if gap else ""] if differences else []
         table.add_row(name, *figures, *last, style="bold" if name == GRAPH else "")
@@ -66,7 +69,8 @@ def _results(title: str, results: Mapping[str, Any], differences: Mapping[str, A
 
 
 def _segments(segments: Mapping[str, Any]) -> Table:
-    table = Table("", title=f"{HEADLINE} by segment", title_justify="left", box=None, header_style="bold")
+    table = Table(title=f"{HEADLINE} by segment", title_justify="left", box=None, header_style="bold")
+    table.add_column("", no_wrap=True)
     names = list(next(iter(segments.values()))["results"])
     for segment, own in segments.items():
         table.add_column(f"{segment}\n({own['wanted']:,} wanted)", justify="right")
