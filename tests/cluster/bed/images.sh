@@ -32,10 +32,10 @@ unless_made_of() { # FILE SUM COMMAND...
 make_base() {
   mmdebstrap --quiet --mode=root --variant=minbase --include=python3,python3-venv,ca-certificates \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    $DEBIAN "$cache/base.tar" && printf 'FROM scratch\nADD base.tar /\nCMD ["/bin/bash"]\n' |
+    $DEBIAN "$cache/base.tar"
+  printf 'FROM scratch\nADD base.tar /\nCMD ["/bin/bash"]\n' |
     "${buildah[@]}" build --quiet --tag "$base" -f - --ignorefile /dev/null "$cache" >/dev/null
   rm "$cache/base.tar"
-  archive "$base" base
 }
 
 # One static program and nothing else.
@@ -62,7 +62,7 @@ make_product() { # IMAGE TAG
   archive "bed.local/inference-graph/$1:$2" "$1"
 }
 
-unless_made_of base "$DEBIAN" make_base
+if ! "${buildah[@]}" inspect --type image "$base" >/dev/null 2>&1; then make_base; fi
 for program in pause=1 coredns=$COREDNS kserve-controller=$KSERVE metrics-server=$METRICS_SERVER kube-state-metrics=$KUBE_STATE_METRICS prometheus=$PROMETHEUS; do
   [ ! -e "$cache/bin/${program%=*}" ] || unless_made_of "${program%=*}" "${program#*=}" make_program "${program%=*}"
 done

@@ -53,7 +53,6 @@ load_images() { # NODE
   wait_for "containerd of node $1" "$bed/inside.sh" "$cache" "$1" ctr version
   for image in "$cache"/images/*.tar; do
     name=$(basename "$image" .tar)
-    [ "$name" != base ] || continue
     cmp -s "${image%.tar}.sum" "$had/$name" && continue
     "$bed/inside.sh" "$cache" "$1" ctr -n k8s.io images import "$image" >>"$state/log/import$1.log" 2>&1
     cp "${image%.tar}.sum" "$had/$name"
