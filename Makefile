@@ -43,7 +43,7 @@ help:
 	@echo 'make lint                 ruff, import contracts, mypy'
 	@echo 'make check-old-tensorflow run the exported models in TensorFlow 2.18, in an environment of its own'
 	@echo 'make lock                 resolve the dependencies of pyproject.toml anew, of everything and of each image'
-	@echo 'make images               the three images (BUILDER=buildah  BUILD_FLAGS=...  BASE=IMAGE  IMAGE_PREFIX=registry.example/inference-graph/  IMAGE_TAG=TAG)'
+	@echo 'make images               the four images (BUILDER=buildah  BUILD_FLAGS=...  BASE=IMAGE  IMAGE_PREFIX=registry.example/inference-graph/  IMAGE_TAG=TAG)'
 	@echo 'make clean                remove environments and caches (clean-data: what running made, too)'
 	@echo 'PYTHON=/path/python3.11   names the Python to set up with'
 
@@ -131,6 +131,7 @@ lock: $(READY)
 	$(COMPILE) pyproject.toml --all-extras -o requirements.lock
 	$(COMPILE) pyproject.toml -c requirements.lock -o transformers/recommender/requirements.lock
 	$(COMPILE) pyproject.toml --extra jobs -c requirements.lock -o models/requirements.lock
+	$(COMPILE) pyproject.toml --extra jobs --group ray -c requirements.lock -o models/ray/requirements.lock
 	$(COMPILE) --group model-server --no-deps -c requirements.lock -o models/model_server/requirements.lock
 	$(COMPILE) --group build -c requirements.lock -o requirements-build.lock
 	$(COMPILE) --group cluster -o tests/cluster/bed/images/services/requirements.lock
@@ -139,13 +140,14 @@ lock: $(READY)
 BUILDER ?= buildah
 IMAGE_PREFIX ?= inference-graph/
 IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-IMAGES := image-transformer image-jobs image-model-server
+IMAGES := image-transformer image-jobs image-model-server image-ray
 .PHONY: $(IMAGES)
 DOCKERFILE_transformer := transformers/recommender/Dockerfile
 DOCKERFILE_jobs := models/Dockerfile
 DOCKERFILE_model-server := models/model_server/Dockerfile
+DOCKERFILE_ray := models/ray/Dockerfile
 images: $(IMAGES)
-	@$(BUILDER) images | grep -E '^REPOSITORY|$(IMAGE_PREFIX)(transformer|jobs|model-server) +$(IMAGE_TAG) '
+	@$(BUILDER) images | grep -E '^REPOSITORY|$(IMAGE_PREFIX)(transformer|jobs|model-server|ray) +$(IMAGE_TAG) '
 
 $(IMAGES): image-%:
 	$(BUILDER) build $(BUILD_FLAGS) $(if $(BASE),--build-arg BASE='$(BASE)') -f $(DOCKERFILE_$*) -t '$(IMAGE_PREFIX)$*:$(IMAGE_TAG)' .

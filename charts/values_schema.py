@@ -122,6 +122,7 @@ def values() -> Schema:
             data=closed(existingClaim=TEXT, subPath=TEXT, synthetic=BOOLEAN),
             workspace=closed(**CLAIM, accessModes={"type": "array", "minItems": 1, "items": TEXT}),
         ),
+        batch=closed(enabled=BOOLEAN, **JOB, workers=REPLICAS, out=stored, args=WORDS, run=text("."), operator=OPEN_LIST),
         redis=closed(
             **TRIAL,
             host=text("."),

@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from inference_graph.bench.running import Running
 from inference_graph.local.ports import HOST, free_ports
 from inference_graph.local.process import Program
+from inference_graph.local.running import Running
 from inference_graph.local.servers import TRANSFORMER_LAYER, transformer_program
 
 QUIET = {"KSERVE_LOGLEVEL": "WARNING"}

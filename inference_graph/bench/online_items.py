@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import redis
 
-from inference_graph.bench.running import Running
 from inference_graph.clients.redis_connection import redis_errors
 from inference_graph.errors import InferenceGraphError
 from inference_graph.local.process import script
+from inference_graph.local.running import Running
 
 VIEW = "item_statistics"
 SECONDS = 600

@@ -18,10 +18,10 @@ from inference_graph.bench.asking import Asking
 from inference_graph.bench.contestants import ours
 from inference_graph.bench.graph_variant import MOST, with_candidates
 from inference_graph.bench.http_messages import Response, is_full, predict
-from inference_graph.bench.running import Running
 from inference_graph.bench.users import sample_users
 from inference_graph.errors import InferenceGraphError
 from inference_graph.local.process import Program
+from inference_graph.local.running import Running
 from inference_graph.local.stopping import Stopping, StopRequested
 from inference_graph.local.supervisor import Supervisor
 

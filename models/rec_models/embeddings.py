@@ -22,6 +22,10 @@ RETRIES = 5
 TIMEOUT_SECONDS = 60.0
 
 
+Ask = Callable[[Sequence[Sequence[str]], "Endpoint"], Iterator[tuple[int, NDArray[np.float32]]]]
+"""Asks an endpoint for batches of texts: the number and the vectors of each as they come, in any order."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """Where embeddings come from; `price` in dollars for a million tokens, None where it is not known."""
@@ -52,10 +56,11 @@ def embed(
     cache: Path,
     agree: Callable[[str], bool],
     progress: Callable[[int, int], None] = lambda done, total: None,
+    ask: Ask | None = None,
 ) -> NDArray[np.float32]:
     """float32 [len(texts), D]; zero for an empty text. `agree` hears what will be asked and what it costs, and decides.
 
-    Every batch is in `cache` before the next is asked, so that an interrupted call goes on where it was.
+    What a batch brought is in `cache` at once, so that an interrupted call goes on where it was. `ask` is one_by_one by default.
     Raises InvalidConfiguration where it was not agreed to, DependencyError where the endpoint fails.
     """
     keys = [_key(endpoint.model, text) for text in texts]
@@ -67,8 +72,7 @@ def embed(
         if missing:
             if not agree(cost(list(missing.values()), endpoint)):
                 raise InvalidConfiguration("embeddings were not agreed to: pass --yes, or unset EMBEDDINGS_URL for local ones")
-            for key, vector in _ask(missing, endpoint, store, progress):
-                known[key] = vector
+            known |= _asked(missing, endpoint, ask or one_by_one, store, progress)
     width = {len(vector) for vector in known.values()}
     if len(width) > 1:
         raise DependencyBadResponse(f"{endpoint.model} gave vectors of different lengths: {sorted(width)}")
@@ -82,30 +86,38 @@ def cost(texts: Sequence[str], endpoint: Endpoint) -> str:
     return f"{len(texts)} texts, about {tokens} tokens, by {endpoint.model} at {endpoint.url} ({price})"
 
 
-def _ask(
-    missing: Mapping[str, str], endpoint: Endpoint, store: sqlite3.Connection, progress: Callable[[int, int], None]
-) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def one_by_one(batches: Sequence[Sequence[str]], endpoint: Endpoint) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Each batch's number and vectors float32 [n, D], asked in turn."""
     import openai  # 0.7 s that only those pay who use it
 
-    client = openai.OpenAI(base_url=endpoint.url, api_key=endpoint.key, max_retries=RETRIES, timeout=TIMEOUT_SECONDS)
-    keys = list(missing)
-    with client:
-        for start in range(0, len(keys), BATCH):
-            batch = keys[start : start + BATCH]
+    with openai.OpenAI(base_url=endpoint.url, api_key=endpoint.key, max_retries=RETRIES, timeout=TIMEOUT_SECONDS) as client:
+        for number, texts in enumerate(batches):
             try:
-                reply = client.embeddings.create(model=endpoint.model, input=[missing[key][:LONGEST_TEXT] for key in batch])
+                reply = client.embeddings.create(model=endpoint.model, input=[text[:LONGEST_TEXT] for text in texts])
             except openai.APIConnectionError as error:
                 raise DependencyUnavailable(f"embeddings at {endpoint.url}: {error}; what came is kept, run it again") from error
             except openai.OpenAIError as error:
                 raise DependencyBadResponse(f"embeddings at {endpoint.url}: {error}; what came is kept, run it again") from error
             vectors = {entry.index: np.array(entry.embedding, np.float32) for entry in reply.data}
-            if sorted(vectors) != list(range(len(batch))):
-                raise DependencyBadResponse(f"embeddings at {endpoint.url}: {len(batch)} texts gave {len(vectors)} vectors")
-            rows = [(key, vectors[i]) for i, key in enumerate(batch)]
-            with store:
-                store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", [(key, vector.tobytes()) for key, vector in rows])
-            progress(start + len(batch), len(keys))
-            yield from rows
+            if sorted(vectors) != list(range(len(texts))):
+                raise DependencyBadResponse(f"embeddings at {endpoint.url}: {len(texts)} texts gave {len(vectors)} vectors")
+            yield number, np.stack([vectors[i] for i in range(len(texts))])
+
+
+def _asked(
+    missing: Mapping[str, str], endpoint: Endpoint, ask: Ask, store: sqlite3.Connection, progress: Callable[[int, int], None]
+) -> dict[str, NDArray[np.float32]]:
+    keys = list(missing)
+    batches = [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]
+    found: dict[str, NDArray[np.float32]] = {}
+    for number, vectors in ask([[missing[key] for key in batch] for batch in batches], endpoint):
+        rows = dict(zip(batches[number], vectors, strict=True))
+        with store:
+            entries = [(key, vector.tobytes()) for key, vector in rows.items()]
+            store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", entries)
+        found |= rows
+        progress(len(found), len(keys))
+    return found
 
 
 def _known(store: sqlite3.Connection, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:

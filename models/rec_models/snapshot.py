@@ -19,7 +19,7 @@ from inference_graph.features import ITEM_FEATURES
 from inference_graph.snapshots import SnapshotStore
 from inference_graph.workspace import Workspace
 from rec_models.data.dataset import Dataset, load_dataset
-from rec_models.embeddings import Endpoint, embed
+from rec_models.embeddings import Ask, Endpoint, embed
 from rec_models.events import COLUMNS, all_events
 from rec_models.feature_repo import apply_feature_repo, historical, open_store
 from rec_models.item_to_item import ItemToItem, transitions
@@ -83,7 +83,7 @@ def item_views(workspace: Workspace, item_ids: pl.Series, moment: float) -> pl.D
     return asked.select("item_id").join(found, on="item_id", how="left", maintain_order="left")
 
 
-def item_vectors(workspace: Workspace, dataset: Dataset, agree: Callable[[str], bool]) -> NDArray[np.float16]:
+def item_vectors(workspace: Workspace, dataset: Dataset, agree: Callable[[str], bool], ask: Ask | None = None) -> NDArray[np.float16]:
     """float16 [N, D] of unit length or zero: from the configured endpoint, by default made here."""
     endpoint = Endpoint.from_environment()
     if endpoint is None:
@@ -96,6 +96,7 @@ def item_vectors(workspace: Workspace, dataset: Dataset, agree: Callable[[str], 
             workspace.cache / "embeddings.sqlite",
             agree,
             lambda done, total: progress.update(task, completed=done, total=total),
+            ask,
         )
     return unit_length(vectors).astype(np.float16)
 
@@ -110,9 +111,7 @@ def searchable(vectors: NDArray[np.float16], large: int = FLAT_ITEMS) -> NDArray
     return unit_length(shortened(vectors.astype(np.float32), DIMENSIONS)).astype(np.float16)
 
 
-def _arrays(
-    dataset: Dataset, events: pl.DataFrame, items: pl.DataFrame, vectors: NDArray[np.float16]
-) -> tuple[list[str], CatalogueArrays]:
+def _arrays(dataset: Dataset, events: pl.DataFrame, items: pl.DataFrame, vectors: NDArray[np.float16]) -> tuple[list[str], CatalogueArrays]:
     features = contract_matrix(items, ITEM_FEATURES, STATISTICS)
     lists = items[ATTRIBUTES + "categories"].fill_null([]).to_list()
     categories = sorted({name for own in lists for name in own})

@@ -14,6 +14,7 @@ SOURCES = {
         "config/crd/full/serving.kserve.io_inferenceservices.yaml",
         "config/crd/full/serving.kserve.io_servingruntimes.yaml",
     ],
+    "github.com/ray-project/kuberay/ray-operator@v1.5.0": ["config/crd/bases/ray.io_rayjobs.yaml"],
     "sigs.k8s.io/gateway-api@v1.4.1": ["config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"],
     "github.com/prometheus-operator/prometheus-operator@v0.85.0": [
         "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",

@@ -22,6 +22,7 @@ EVERYTHING: dict[str, Any] = {
     "expose": {"kind": "httpRoute", "host": "shop.example.com", "httpRoute": {"parentRefs": [{"name": "outside"}]}},
     "autoscaling": {"class": "external"},
     "refresh": {"data": {"synthetic": True}},
+    "batch": {"enabled": True},
     "snapshot": {"claim": "store"},
     "s3": {"existingSecret": "s3-keys"},
 }
@@ -82,6 +83,10 @@ def pods(rendered: Rendered) -> Iterator[tuple[str, dict[str, Any], dict[str, An
         elif kind == "CronJob":
             template = spec["jobTemplate"]["spec"]["template"]
             yield where, template["metadata"], template["spec"]
+        elif kind == "RayJob":
+            cluster = spec["rayClusterSpec"]
+            for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+                yield f"{where}.{group.get('groupName', 'head')}", group["template"]["metadata"], group["template"]["spec"]
         elif kind == "InferenceService":
             for component in ("predictor", "transformer"):
                 if component in spec:

@@ -31,9 +31,9 @@ def test_model_servers_answer_transformer_and_test_and_are_scraped(chart: Chart,
     assert scrapes["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
 
 
-def test_redis_answers_transformer_and_refresh_alone(chart: Chart) -> None:
+def test_redis_answers_transformer_refresh_and_batch_alone(chart: Chart) -> None:
     (calls,) = rules(chart.render(EVERYTHING), "redis")
-    assert components(calls) == {"transformer", "refresh"}
+    assert components(calls) == {"transformer", "refresh", "batch"}
 
 
 def test_the_transformer_answers_its_namespace_and_the_named_clients(chart: Chart) -> None:

@@ -14,7 +14,7 @@ SECRETS: dict[str, Any] = {
     "s3": {"existingSecret": "s3-keys"},
     "embeddings": {"url": "https://models.example.com/v1", "model": "small", "existingSecret": "embeddings-key"},
 }
-ALL_PODS = {"check", "grafana", "prometheus", "ranking", "redis", "refresh", "retrieval", "test", "transformer"}
+ALL_PODS = {"batch", "check", "grafana", "prometheus", "ranking", "redis", "refresh", "retrieval", "test", "transformer"}
 
 
 def test_every_pod_is_of_the_restricted_profile(chart: Chart) -> None:

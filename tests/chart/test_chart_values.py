@@ -46,6 +46,7 @@ OTHER: dict[str, Any] = {
     "snapshot.store": "s3://other/snapshots",
     "features.registry": "s3://other/registry.db",
     "features.offlineStore": "s3://other/offline",
+    "batch.out": "s3://other/batch",
     "s3.endpoint": "http://minio:9000",
     "embeddings.url": "http://models:8000/v1",
     "autoscaling.keda.serverAddress": "http://prometheus:9090",
@@ -57,6 +58,8 @@ OTHER: dict[str, Any] = {
 ONLY_WITH: dict[str, dict[str, Any]] = {
     "autoscaling.behavior": {"autoscaling": {"class": "external"}},
     "autoscaling.keda": {"autoscaling": {"class": "keda", "keda": {"serverAddress": "http://p:9090"}}},
+    "batch.enabled": {},
+    "batch": {"batch": {"enabled": True}},
     "embeddings": {"embeddings": {"url": "http://m/v1", "model": "m"}},
     "expose.httpRoute": {"expose": {"kind": "httpRoute", "host": "a.b", "httpRoute": {"parentRefs": [{"name": "x"}]}}},
     "expose": {"expose": {"kind": "ingress", "host": "a.b"}},
@@ -101,7 +104,7 @@ def another(path: str, value: Any) -> Any:
     if isinstance(value, int | float):
         return value + 1
     if isinstance(value, list):
-        return ["more"] if name in ("extraArgs", "onlineViews") else [{"name": "more"}]
+        return ["more"] if name in ("extraArgs", "onlineViews", "args") else [{"name": "more"}]
     if isinstance(value, dict):
         return {"more": "this"}
     special = {"digest": f"sha256:{'0' * 64}", "pullPolicy": "Always", "cpu": "7", "memory": "7Gi", "size": "7Gi", "cacheSize": "7Gi"}
@@ -126,7 +129,7 @@ def test_every_value_changes_what_is_rendered(chart: Chart, path: str) -> None:
     assert chart.text(merged(given, at(path, another(path, PATHS[path])))) != chart.text(given)
 
 
-BLOCKS = ("transformer", "ranking", "retrieval", "refresh", "redis", "trial.prometheus", "trial.grafana")
+BLOCKS = ("transformer", "ranking", "retrieval", "refresh", "batch", "redis", "trial.prometheus", "trial.grafana")
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 OF_A_POD = {
     "securityContext": {"runAsUser": 7},
@@ -154,7 +157,7 @@ def keys_of(block: str) -> set[str]:
 
 @pytest.mark.parametrize(("block", "key"), [(block, key) for block in BLOCKS for key in OF_A_POD if key in keys_of(block)])
 def test_every_key_of_a_pod_does_something_for_each_block_that_takes_it(chart: Chart, block: str, key: str) -> None:
-    trial = {"trial": {name: {"enabled": True} for name in ("redis", "prometheus", "grafana")}}
+    trial = {"trial": {name: {"enabled": True} for name in ("redis", "prometheus", "grafana")}, "batch": {"enabled": True}}
     assert chart.text(merged(trial, at(f"{block}.{key}", OF_A_POD[key]))) != chart.text(trial)
 
 

@@ -22,8 +22,8 @@ from inference_graph.bench.http_messages import predict
 from inference_graph.bench.open_loop import Outcome, offer
 from inference_graph.bench.process_use import memory_mb
 from inference_graph.bench.refusals import REFUSED
-from inference_graph.bench.running import Running
 from inference_graph.bench.users import sample_users
+from inference_graph.local.running import Running
 from inference_graph.workspace import home
 
 SAMPLE_SECONDS = 1.0

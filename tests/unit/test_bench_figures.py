@@ -26,11 +26,11 @@ from inference_graph.bench.overload import load_of, recovery_seconds
 from inference_graph.bench.process_use import cpu_seconds, memory_mb
 from inference_graph.bench.recorded_calls import Call, waves
 from inference_graph.bench.recording_redis import through
-from inference_graph.bench.running import Running
 from inference_graph.bench.same_answers import DifferentAnswers, same_items
 from inference_graph.bench.step_times import Reading
 from inference_graph.errors import DependencyBadResponse, DependencyUnavailable, InvalidConfiguration
 from inference_graph.graph import default_graph, load_graph
+from inference_graph.local.running import Running
 
 
 def outcome(due=0.0, milliseconds=10.0, status=200, degraded=(), sent_late=0.0):

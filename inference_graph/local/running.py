@@ -11,7 +11,8 @@ from typing import Any
 from inference_graph.errors import InvalidConfiguration
 from inference_graph.graph import load_graph
 from inference_graph.local.ports import HOST
-from inference_graph.local.servers import MODELS, Ports
+from inference_graph.local.servers import MODELS, Ports, transformer_program
+from inference_graph.settings import Settings
 from inference_graph.workspace import Workspace, home
 
 
@@ -35,10 +36,14 @@ class Running:
             pids = {name: int(processes[name]["pid"]) for name in ("redis", *MODELS) if name in processes}
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise InvalidConfiguration(
-                f"no inference graph runs here ({home()}), and bench measures a running one: "
+                f"no inference graph runs here ({home()}), and this needs a running one: "
                 "start it with `make run` or `inference-graph up`, in another terminal"
             ) from error
         return cls(Workspace.current(), ports, _redis_url(redis), pids)
+
+    def settings(self) -> Settings:
+        """Those of its transformer."""
+        return Settings.from_environment(transformer_program(self.workspace, self.ports, self.redis_url).environment)
 
     def now(self) -> float:
         """The time of a request in this graph, in whole seconds since 1970."""
@@ -53,4 +58,4 @@ def _redis_url(port: int) -> str:
         return f"redis://{HOST}:{port}"
     if url := os.environ.get("REDIS_URL"):
         return url
-    raise InvalidConfiguration("`up` uses a Redis of yours: set REDIS_URL to the same address for bench, too")
+    raise InvalidConfiguration("`up` uses a Redis of yours: set REDIS_URL to the same address here, too")
