@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -16,6 +17,7 @@ import pyarrow as pa
 from inference_graph.errors import InferenceGraphError
 
 FAILED = "failed"
+STARTS, TOO_SLOW = 3, "timed out during startup"
 Work = Callable[[pa.Table], pa.Table]
 """Makes another table of a table of one row."""
 
@@ -46,21 +48,25 @@ def ray_session(cpus: int) -> Iterator[None]:
 
     # What Ray has to say, such as that a worker died, it prints: not among a command's results.
     with TemporaryDirectory(prefix="ray-") as folder, redirect_stdout(sys.stderr):
-        if address:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-        else:
-            ray.init(
-                num_cpus=cpus,
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                _temp_dir=folder,
-            )
+        local = {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES, "_temp_dir": folder}
+        start(partial(ray.init, logging_level=logging.ERROR, log_to_driver=False, **({"address": address} if address else local)))
         try:
             yield
         finally:
             ray.shutdown()
+
+
+def start(init: Callable[[], object]) -> None:
+    """Ray gives its own processes 30 s to start, which a busy machine may exceed; the next time their files are in memory."""
+    for left in reversed(range(STARTS)):
+        try:
+            init()
+            return
+        except Exception as error:  # Ray has none narrower
+            if TOO_SLOW not in str(error):
+                raise
+            if not left:
+                raise InferenceGraphError(f"Ray did not start in {STARTS} tries: this machine is too busy; try again later") from error
 
 
 def through_workers(rows: Sequence[Mapping[str, Any]], make: Callable[[], Work], workers: int) -> Iterator[dict[str, Any]]:
