@@ -209,9 +209,9 @@ async def test_a_deadline_frees_the_server_and_more_calls_than_threads_are_overl
     gate.write_text("wait")
     slow = request("gated", path=np.array([str(gate).encode()])).SerializeToString()
     call = server.channel.unary_unary(methods.PREDICT, None, None)
-    calls = [call.future(slow, timeout=3.0) for _ in range(9)]
+    calls = [call.future(slow, timeout=6.0) for _ in range(9)]
     model = ServedModel(f"127.0.0.1:{server.port}", "m")
-    until(lambda: any(waiting.done() for waiting in calls), "four to run, four to wait and one to be refused", 2.0)
+    until(lambda: any(waiting.done() for waiting in calls), "four to run, four to wait and one to be refused", 5.0)
     with pytest.raises(DependencyOverloaded):
         await model.predict(X, 1.0)
     codes = [await asyncio.to_thread(waiting.code) for waiting in calls]
