@@ -20,6 +20,7 @@ from typing import Any
 import grpc
 import httpx
 import numpy as np
+import psutil
 import pytest
 
 from inference_graph.clients.tf_serving import ServedModel
@@ -219,6 +220,7 @@ async def test_a_deadline_frees_the_server_and_more_calls_than_threads_are_overl
     assert codes.count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 1
     until(lambda: server.code(request(**X)) == grpc.StatusCode.OK, "the threads to be free")
     os.kill(server.process.pid, signal.SIGSTOP)
+    until(lambda: psutil.Process(server.process.pid).status() == psutil.STATUS_STOPPED, "the server to stand still")
     with pytest.raises(DependencyTimeout):
         await model.predict(X, 0.2)
     os.kill(server.process.pid, signal.SIGCONT)
