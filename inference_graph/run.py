@@ -15,9 +15,12 @@ from prometheus_client import Histogram
 
 from inference_graph import metrics
 from inference_graph.errors import DependencyError, DependencyOverloaded, DependencyTimeout, DependencyUnavailable
-from inference_graph.types import Deadline
+from inference_graph.types import HOPS, Deadline
 
 logger = logging.getLogger(__name__)
+
+HOP = {"user": 1, "source": 2}
+"""By role; what comes after the sources is of the last one."""
 
 Component = TypeVar("Component")
 Value = TypeVar("Value")
@@ -62,7 +65,7 @@ class Run:
         """The call's value, or `default` when it fails or takes too long; a required step raises DependencyUnavailable."""
         reason: str
         started = time.perf_counter()
-        limit = asyncio.timeout(min(step.timeout, self.deadline.remaining()))
+        limit = asyncio.timeout(min(step.timeout, self.deadline.remaining(HOP.get(step.role, HOPS))))
         try:
             async with limit:
                 value = await call()

@@ -22,23 +22,29 @@ Mask = NDArray[np.bool_]
 Column = NDArray[Any]
 
 
+HOPS = 3
+"""Services that a request waits for one after another: the user's, the sources', the ranker's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A point on the monotonic clock by which an answer is due; `sooner`, asked at every step, may move it forward."""
+    """A span of the monotonic clock at whose end an answer is due; `hurry`, asked at every step, is the seconds it may last now."""
 
-    at: float
-    sooner: Callable[[], float] = lambda: math.inf
+    start: float
+    seconds: float
+    hurry: Callable[[], float] = lambda: math.inf
 
     @classmethod
     def after(cls, seconds: float, since: float | None = None, hurry: Callable[[], float] = lambda: math.inf) -> Deadline:
-        """`since`: when the request arrived, on the monotonic clock; now where it is left out. `hurry`: seconds that are left of
-        `seconds` whenever it is asked."""
-        start = time.monotonic() if since is None else since
-        return cls(start + seconds, lambda: start + hurry())
+        """`since`: when the request arrived, on the monotonic clock; now where it is left out."""
+        return cls(time.monotonic() if since is None else since, seconds, hurry)
 
-    def remaining(self) -> float:
-        """Seconds left, never negative."""
-        return max(0.0, min(self.at, self.sooner()) - time.monotonic())
+    def remaining(self, hop: int = HOPS) -> float:
+        """Seconds left, never negative, to a step of that hop, from 1. Of a hurried request each hop has its share of the time, and what
+        those before it left over: a service that is late takes nothing from the hops after its own.
+        """
+        now, share = time.monotonic(), self.hurry() / HOPS
+        return max(0.0, min(self.start + self.seconds - now, max(share, self.start + hop * share - now)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

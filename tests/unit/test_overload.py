@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import random
 from dataclasses import dataclass
 
@@ -221,6 +222,16 @@ def test_a_deadline_comes_nearer_when_it_gets_busy() -> None:
     assert 0.25 < deadline.remaining() <= 0.3
     budget[0] = 0.085
     assert 0.05 < deadline.remaining() <= 0.085
+
+
+def test_a_service_that_is_late_takes_nothing_from_the_hops_after_its_own() -> None:
+    begun = time.monotonic()
+    hurried = Deadline.after(0.3, since=begun, hurry=lambda: 0.09)
+    assert 0.02 < hurried.remaining(hop=1) <= 0.03
+    assert 0.05 < hurried.remaining(hop=2) <= 0.06  # what the first left over
+    hurried_late = Deadline.after(0.3, since=begun - 0.2, hurry=lambda: 0.09)
+    assert hurried_late.remaining() == pytest.approx(0.03)
+    assert Deadline.after(0.3, since=begun - 0.4, hurry=lambda: 0.09).remaining() == 0.0
 
 
 def test_a_budget_that_ends_before_a_request_is_late_is_refused() -> None:

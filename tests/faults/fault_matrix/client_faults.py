@@ -19,7 +19,7 @@ from fault_matrix.scene import Scene
 from fault_matrix.service_faults import SceneOf
 from fault_matrix.traffic import EXPLAIN, LIMIT, PREDICT, Answer
 
-LEAVING_RATE = 40.0
+LEAVING_RATE = 20.0
 LONGEST_STAY = 0.05
 HOUR = 3600.0
 TRUTH_SECONDS = 10.0
@@ -27,7 +27,7 @@ TRUTH_SECONDS = 10.0
 
 @asynccontextmanager
 async def clients_leave(bed: Bed) -> AsyncIterator[Scene]:
-    """Twice as many requests as are answered end by their client at a random moment; nobody gets another's history."""
+    """As many requests as are answered end by their client at a random moment; nobody gets another's history."""
     transformer = await bed.behind_proxies()
     users = bed.users(40)
     truth = await _histories(transformer.url, users)
