@@ -12,7 +12,7 @@ from rec_models.configuration import Ranking
 from rec_models.data.dataset import Seen
 from rec_models.event_table import EventTable
 from rec_models.examples import Examples, gains_of
-from rec_models.item_to_item import Neighbours, co_occurrence, transitions
+from rec_models.item_to_item import Neighbours, co_occurrence, immediate, linear, transitions
 from rec_models.neighbour_lookup import NeighbourLookup
 from rec_models.proposals import Sources, propose
 from rec_models.retrieval_training import TwoTower
@@ -42,7 +42,7 @@ def era_of(towers: TwoTower, known: Sequences, similar: Neighbours, popular: NDA
         vectors=towers.items(rows).numpy(),
         attraction=towers.items.attraction.numpy(),
         sources=Sources(succession, similar, popular),
-        lookup=NeighbourLookup([succession, co_occurrence(known, settings.item_to_item)]),
+        lookup=NeighbourLookup([succession, *(made(known, settings.item_to_item) for made in (co_occurrence, immediate, linear))]),
     )
 
 

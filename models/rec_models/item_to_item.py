@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import sparse
 
 from inference_graph.features import DAY_SECONDS
+from rec_models.linear_weights import item_weights, most_popular, user_items
 from rec_models.sequences import Sequences
 
 TINY = 1e-9
@@ -23,6 +24,9 @@ class ItemToItem(BaseModel):
     decay: float = Field(0.8, gt=0, le=1, description="factor per moment of distance")
     half_life_days: float = Field(7300.0, gt=0, le=36_500, description="age at which a succession counts half, in days")
     shrinkage: float = Field(10.0, ge=0, le=1000, description="successions of prior weight: rare items are believed less")
+    next_shrinkage: float = Field(1.0, ge=0, le=1000, description="the same, of what comes in the very next moment")
+    penalty: float = Field(200.0, gt=0, le=100_000, description="ridge penalty of linear weights")
+    linear_items: int = Field(6000, ge=10, le=30_000, description="the most popular items, which have linear weights; time grows cubically")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,23 @@ def co_occurrence(sequences: Sequences, settings: ItemToItem) -> Neighbours:
     near = (moments.T @ (steps @ moments)).tocsr()
     together = near + near.T + moments.T @ _recency(sequences, settings) @ moments
     return strongest(_cosine(together, settings.shrinkage), settings.neighbours)
+
+
+def immediate(sequences: Sequences, settings: ItemToItem) -> Neighbours:
+    """What comes in the very next moment."""
+    return transitions(sequences, settings.model_copy(update={"window": 1, "shrinkage": settings.next_shrinkage}))
+
+
+def linear(sequences: Sequences, settings: ItemToItem) -> Neighbours:
+    """What having an item speaks for most, all others considered."""
+    items, shape = most_popular(sequences, settings.linear_items), (sequences.item_count,) * 2
+    if len(items) < 2:
+        return strongest(sparse.csr_matrix(shape, dtype=np.float32), settings.neighbours)
+    weights = np.maximum(item_weights(user_items(sequences)[:, items], settings.penalty), 0.0)
+    count = min(settings.neighbours, len(items) - 1)
+    best = np.argpartition(-weights, count - 1, axis=1)[:, :count]
+    pairs = np.repeat(items, count), items[best].ravel()
+    return strongest(sparse.csr_matrix((np.take_along_axis(weights, best, 1).ravel(), pairs), shape), settings.neighbours)
 
 
 def strongest(matrix: sparse.csr_matrix, count: int) -> Neighbours:

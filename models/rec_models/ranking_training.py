@@ -69,7 +69,7 @@ def fit_ranker(
     if len(usable) == 0:
         return ranker, curve
     batch = min(settings.batch, len(usable))
-    steps = max(1, int(settings.epochs * len(usable) / batch))
+    steps = max(1, int(min(settings.most_steps, settings.epochs * len(usable) / batch)))
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=settings.learning_rate, warmup_steps=min(50, steps // 4))
     optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0)
     optimizer.build(ranker.trainable_weights)

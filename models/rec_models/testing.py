@@ -25,7 +25,7 @@ QUICK_RANKING = Ranking(
     requests=300,
     sampled_candidates=24,
     hidden=(16,),
-    epochs=3,
+    epochs=12,
 )
 
 

@@ -1,11 +1,11 @@
-"""Succession and co-occurrence against definitions by hand."""
+"""Succession, co-occurrence and linear weights against definitions by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from rec_models.item_to_item import ItemToItem, Neighbours, co_occurrence, transitions
+from rec_models.item_to_item import ItemToItem, Neighbours, co_occurrence, linear, transitions
 from rec_models.sequences import Sequences
 
 PLAIN = ItemToItem(neighbours=4, window=3, decay=0.5, half_life_days=36_500, shrinkage=0)
@@ -90,3 +90,25 @@ def test_an_item_without_interactions_has_no_neighbours_and_missing_places_are_m
 
 def test_one_moment_alone_is_enough_for_an_answer():
     assert (transitions(walked([(0, 0)]), PLAIN).rows == -1).all()
+
+
+def test_linear_weights_foresee_each_item_from_the_others_as_ridge_regression_does():
+    had = [(0, 1, 2), (0, 1), (1, 2, 3), (0, 1, 3), (4,), (0, 2, 4), (1, 3)]
+    events = walked(*[[(item, hour) for hour, item in enumerate(items)] for items in had])
+    having = np.array([[float(item in items) for item in range(5)] for items in had])
+    found = linear(events, PLAIN.model_copy(update={"penalty": 0.5}))
+    for item in range(5):
+        others = [other for other in range(5) if other != item]
+        known, wanted = having[:, others], having[:, item]
+        weights = np.linalg.solve(known.T @ known + 0.5 * np.eye(4), known.T @ wanted)
+        for other, weight in zip(others, weights, strict=True):
+            assert pairs(found, other).get(item, 0.0) == pytest.approx(max(weight, 0.0), abs=1e-5)
+
+
+def test_only_the_most_popular_items_have_linear_weights():
+    popular = [[(2 * pair, 0.0), (2 * pair + 1, 1.0)] for pair in range(5)] * 3
+    events = walked(*popular, [(12, 0), (13, 1)], items=14)
+    found = linear(events, PLAIN.model_copy(update={"linear_items": 10}))
+    assert pairs(found, 0).keys() >= {1}
+    assert pairs(found, 12) == pairs(found, 13) == {}
+    assert pairs(linear(walked([(0, 0)]), PLAIN), 0) == {}

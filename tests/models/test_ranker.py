@@ -117,6 +117,15 @@ def test_the_lookup_knows_nothing_of_unknown_items_and_forgives_repeated_candida
     assert (found == 0).all()
 
 
+def test_the_lookup_holds_only_items_that_have_neighbours():
+    rows = np.full((1000, 10), -1, np.int32)
+    rows[700, :2] = 5, 6
+    lookup = NeighbourLookup([Neighbours(rows, (rows >= 0).astype(np.float32))])
+    assert max(table.rows.shape[0] for table in lookup.tables) == 2
+    found = lookup(tf.constant([[701, 12]]), tf.constant([[6, 7, 8]])).numpy()[0, :, 0]
+    assert found == pytest.approx([np.log(1 / LEAST + 1), np.log(1 / LEAST + 1), 0.0], abs=1e-3)
+
+
 def example(gains: list[float], candidates: list[int]) -> Examples:
     wide, one = np.zeros((1, len(gains)), np.float32), np.zeros(1, np.int32)
     return Examples(

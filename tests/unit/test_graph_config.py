@@ -36,8 +36,8 @@ def test_the_default_graph_follows_the_data_set(tmp_path):
     ("old", "new", "message"),
     [
         ("kind: two_tower", "kind: three_tower", r"sources\[0\]: no component of kind 'three_tower'; there are"),
-        ("limit: 300", "limit: many", r"sources\[0\]\.limit: .*integer"),
-        ("limit: 300", "limits: 300", r"sources\[0\]\.limits: Extra inputs"),
+        ("limit: 400", "limit: many", r"sources\[0\]\.limit: .*integer"),
+        ("limit: 400", "limits: 400", r"sources\[0\]\.limits: Extra inputs"),
         ("timeout_seconds: 0.3", "timeout_seconds: -1", "timeout_seconds: .*greater than 0"),
         ("clock: wall", "clock: sun", "clock: .*'wall' or 'data'"),
         ("      - {kind: blocked}\n", "", "filters must name blocked"),
@@ -57,7 +57,7 @@ def test_a_mistake_is_told_with_its_file_and_key(tmp_path, old, new, message):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("limit: 300", "limits: 300"), ("clock: wall", "clock: sun"), ("at_most: 3", "at_most: 0"), ("{kind: requested}", "{kind: asked}")],
+    [("limit: 400", "limits: 400"), ("clock: wall", "clock: sun"), ("at_most: 3", "at_most: 0"), ("{kind: requested}", "{kind: asked}")],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path, old, new):
     line = next(number for number, text in enumerate(DEFAULT.splitlines(), 1) if old in text)

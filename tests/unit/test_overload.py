@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 import random
+import time
 from dataclasses import dataclass
 
 import pytest

@@ -17,7 +17,7 @@ HERE, PACKAGE = Path(__file__).parent, Path(rec_models.__file__).parent
 
 def baselines(plan: Plan, phase: Phase) -> dict[str, Contestant]:
     own_code = [HERE / "baselines", *(HERE / f"{name}.py" for name in ("requests", "rankings", "tuning"))]
-    inputs = (plan.key, code(*own_code, PACKAGE / "item_to_item.py"))
+    inputs = (plan.key, code(*own_code, PACKAGE / "item_to_item.py", PACKAGE / "linear_weights.py"))
 
     def make(name: str) -> Part:
         with phase(name) as advance:

@@ -10,10 +10,10 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
 
 from rec_models.evaluation.baselines.trial import Trial
 from rec_models.evaluation.requests import Requests, Weights, everything
+from rec_models.linear_weights import item_weights, most_popular, user_items
 from rec_models.sequences import Sequences
 
 MOST_ITEMS = 20_000
@@ -38,31 +38,9 @@ def recent_ease(known: Sequences) -> Iterator[Trial]:
                 yield Trial(settings, partial(_scores, items, weights, partial(_fading, decay, floor)))
 
 
-def item_weights(having: sparse.csr_matrix, penalty: float) -> NDArray[np.float32]:
-    """having [users, N] of zeros and ones -> [N, N], the diagonal zero."""
-    gram = (having.T @ having).toarray().astype(np.float32)
-    gram[np.diag_indices_from(gram)] += penalty
-    factor, lower = linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-    inverse, _ = linalg.lapack.spotri(factor, lower=lower, overwrite_c=True)
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    weights: NDArray[np.float32] = inverse / -np.diag(inverse)
-    weights[np.diag_indices_from(weights)] = 0.0
-    return weights
-
-
-def user_items(known: Sequences) -> sparse.csr_matrix:
-    """Who had what, ones [users, N]."""
-    shape = (len(known.user_ids), known.item_count)
-    having = sparse.csr_matrix((np.ones(len(known), np.float32), (known.users, known.items)), shape)
-    having.sum_duplicates()
-    having.data[:] = 1.0
-    return having
-
-
 def _fitted(known: Sequences, penalty: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The rows of the MOST_ITEMS most popular items, and their weights; all other items come last."""
-    counts = np.bincount(known.items, minlength=known.item_count)
-    items = np.sort(np.argsort(-counts, kind="stable")[: min(MOST_ITEMS, int((counts > 0).sum()))])
+    items = most_popular(known, MOST_ITEMS)
     return items, item_weights(user_items(known)[:, items], penalty)
 
 

@@ -13,9 +13,9 @@ from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from rec_models.evaluation.baselines.ease import user_items
 from rec_models.evaluation.baselines.trial import Trial
 from rec_models.evaluation.requests import Requests, everything
+from rec_models.linear_weights import user_items
 from rec_models.sequences import Sequences
 
 FACTORS, REGULARIZATIONS, ALPHAS = (32, 96), (0.1, 3.0, 30.0), (2.0, 20.0)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from rec_models.evaluation.baselines.ease import user_items
 from rec_models.evaluation.baselines.trial import Trial
 from rec_models.evaluation.requests import Requests, everything
 from rec_models.item_to_item import Neighbours, strongest
+from rec_models.linear_weights import user_items
 from rec_models.sequences import Sequences
 
 SHRINKAGES, NEIGHBOURS = (0.0, 10.0, 50.0), (20, 50, 100, 200)
