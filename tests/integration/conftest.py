@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformer_process import Transformer
+from transformer_process import Transformer, patient
 
 from inference_graph.graph import default_graph
 
@@ -81,7 +81,7 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def transformer(tmp_path: Path, redis_server: Any, free_port: Callable[[], int]) -> Iterator[Transformer]:
-    (tmp_path / "graph.yaml").write_text(default_graph("ratings", {"mode": "ever"}, "wall"))
+    (tmp_path / "graph.yaml").write_text(patient(default_graph("ratings", {"mode": "ever"}, "wall")))
     transformer = Transformer(tmp_path, redis_server, free_port())
     yield transformer
     if transformer.process is not None:

@@ -14,6 +14,8 @@ import httpx
 import orjson
 from transformer_process import EXPLAIN, PREDICT, Transformer, wait_for
 
+from inference_graph.graph import default_graph
+
 USERS = 40
 WORKERS = 20
 SECONDS = 4.0
@@ -84,7 +86,12 @@ def is_users(reply: dict[str, Any], user: int, request_id: str) -> bool:
     return True
 
 
+def give_the_usual_time(transformer: Transformer) -> None:
+    (transformer.folder / "graph.yaml").write_text(default_graph("ratings", {"mode": "ever"}, "wall"))
+
+
 async def test_clients_that_leave_in_mid_request_never_give_their_reply_to_another(transformer: Transformer) -> None:
+    give_the_usual_time(transformer)
     slow, draw = SlowRedis(transformer.redis.port), random.Random(1)
     async with slow.listening() as port:
         transformer.publish(USERS)
@@ -120,6 +127,7 @@ async def test_clients_that_leave_in_mid_request_never_give_their_reply_to_anoth
 
 
 async def test_work_for_clients_that_are_gone_ends_with_its_budget(transformer: Transformer) -> None:
+    give_the_usual_time(transformer)
     slow = SlowRedis(transformer.redis.port)
     async with slow.listening() as port:
         transformer.publish(USERS)

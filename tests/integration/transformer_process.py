@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import yaml
 
 from inference_graph.catalogue import Attribute, write_snapshot
 from inference_graph.snapshots import SnapshotStore
@@ -28,6 +29,18 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20.0) ->
     while not condition():
         assert time.monotonic() < until, f"{what}: not after {seconds} s"
         time.sleep(0.05)
+
+
+def patient(graph: str) -> str:
+    """The graph with ten times the time for everything, and never hurried: what is tested is not how fast this machine is."""
+    document: dict[str, Any] = yaml.safe_load(graph)
+    document["timeout_seconds"] *= 10
+    document["overload"] = {"target_ms": 30_000, "refuse_ms": 30_000, "least_factor": 1}
+    for surface in document["surfaces"].values():
+        for part in (surface, *surface["sources"], surface["ranker"]):
+            for name in {"timeout_seconds", "user_timeout_seconds"} & set(part):
+                part[name] *= 10
+    return yaml.safe_dump(document, sort_keys=False)
 
 
 @dataclass
