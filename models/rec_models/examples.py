@@ -49,11 +49,14 @@ class Examples:
         return type(self)(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     def thinned(self, count: int, random: np.random.Generator) -> Self:
-        """Every positive and a random part of the rest: `count` candidates a request."""
+        """Every positive and a random part of the rest: `count` candidates a request, in the order that they had.
+
+        Not the positives first: what is taught with these and breaks ties by place would see what it is to foresee.
+        """
         if count >= self.candidates.shape[1]:
             return self
         priority = random.random(self.candidates.shape) + (self.gains > 0) - 2.0 * (self.candidates == 0)
-        kept = np.argpartition(-priority, count - 1, axis=1)[:, :count]
+        kept = np.sort(np.argpartition(-priority, count - 1, axis=1)[:, :count], axis=1)
         rows = np.arange(len(self))[:, None]
         return replace(self, **{name: getattr(self, name)[rows, kept] for name in WIDE})
 
