@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import orjson
 import yaml
-from transformer_process import EXPLAIN, PREDICT, Transformer, wait_for
+from transformer_process import EXPLAIN, NEVER_HURRIED, PREDICT, Transformer, wait_for
 
 from inference_graph.graph import default_graph
 
@@ -94,7 +94,7 @@ def give_the_usual_time(transformer: Transformer, **more: Any) -> None:
 
 async def test_clients_that_leave_in_mid_request_never_give_their_reply_to_another(transformer: Transformer) -> None:
     # Reads are to be given up by their own timeout, however busy this machine is.
-    give_the_usual_time(transformer, overload={"target_ms": 30_000, "refuse_ms": 30_000, "least_factor": 1})
+    give_the_usual_time(transformer, overload=NEVER_HURRIED)
     slow, draw = SlowRedis(transformer.redis.port), random.Random(1)
     async with slow.listening() as port:
         transformer.publish(USERS)

@@ -21,6 +21,8 @@ from inference_graph.snapshots import SnapshotStore
 from inference_graph.testing import make_arrays
 
 ROOT = Path(__file__).parents[2]
+NEVER_HURRIED = {"target_ms": 30_000, "refuse_ms": 30_000, "least_factor": 1}
+"""`overload` of a graph that does all it can for everybody, however late it is."""
 PREDICT, EXPLAIN = "/v1/models/recommender:predict", "/v1/models/recommender:explain"
 
 
@@ -35,7 +37,7 @@ def patient(graph: str) -> str:
     """The graph with ten times the time for everything, and never hurried: what is tested is not how fast this machine is."""
     document: dict[str, Any] = yaml.safe_load(graph)
     document["timeout_seconds"] *= 10
-    document["overload"] = {"target_ms": 30_000, "refuse_ms": 30_000, "least_factor": 1}
+    document["overload"] = NEVER_HURRIED
     for surface in document["surfaces"].values():
         for part in (surface, *surface["sources"], surface["ranker"]):
             for name in {"timeout_seconds", "user_timeout_seconds"} & set(part):

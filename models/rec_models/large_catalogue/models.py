@@ -39,7 +39,7 @@ def publish(folder: Path, arrays: CatalogueArrays, events: Sequences, checks: Pa
     item_ids = [item_id.decode() for item_id in arrays.item_ids.tolist()]
     content = np.asarray(arrays.vectors, np.float32)
     given = Given(events, content, Seen("ever"), NothingKnown(), retrieval, ranking)
-    towers, era = _towers(retrieval), _era(arrays, content)
+    towers, era = _towers(retrieval), _era(arrays, content, ranking.item_to_item.linear_items)
     trained = Trained(towers, _ranker(ranking, era, content, EventTable(events)), era, (0.0,), 0.0, {})
     publish_models(folder, item_ids, given, trained, {"data": f"{len(item_ids):,} invented items", "data_hash": folder.parent.name})
     _write_checks(checks, ServedRetrieval(item_ids, towers.users, era, True, retrieval.answer), events, item_ids)
@@ -53,13 +53,14 @@ def _towers(settings: Retrieval) -> TwoTower:
     return towers
 
 
-def _era(arrays: CatalogueArrays, content: NDArray[np.float32]) -> Era:
+def _era(arrays: CatalogueArrays, content: NDArray[np.float32], linear_items: int) -> Era:
     unknown = np.zeros((1, content.shape[1]), np.float32)
     popular = np.log1p(arrays.features[:, 0])
     attraction = np.concatenate([[0.0], 0.02 * (popular - popular.mean())]).astype(np.float32)
     neighbours = Neighbours(arrays.next_rows[:, :NEIGHBOURS], arrays.next_scores[:, :NEIGHBOURS])
     nothing = np.empty(0, np.int32)
-    lookup = NeighbourLookup([neighbours, neighbours])
+    few = Neighbours(np.where(np.arange(len(neighbours.rows))[:, None] < linear_items, neighbours.rows, -1), neighbours.scores)
+    lookup = NeighbourLookup([neighbours, neighbours, neighbours, few])  # as many as rec_models.eras has
     return Era(np.concatenate([unknown, content]), attraction, Sources(neighbours, neighbours, nothing), lookup)
 
 
