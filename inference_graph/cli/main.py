@@ -18,7 +18,7 @@ from inference_graph.errors import InferenceGraphError
 ENTRY_POINTS = "inference_graph.commands"
 ORDER = (
     *("up", "recommend", "explain", "block", "unblock", "check", "data", "train", "materialize", "snapshot", "index", "refresh"),
-    *("evaluate", "batch", "bench", "status", "promote", "rollback"),
+    *("evaluate", "batch", "tune", "bench", "status", "promote", "rollback"),
 )
 INTERRUPTED = 130
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +23,15 @@ from rec_models.two_tower import without_history
 CHUNK = 256
 SCORES = 1 << 26
 """How many scores of users and items are held at once, at most."""
+
+
+class ItemVectors(Protocol):
+    """float32 [N + 1, D] and [N + 1], row 0 unknown."""
+
+    @property
+    def vectors(self) -> NDArray[np.float32]: ...
+    @property
+    def attraction(self) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +71,7 @@ def examples_of(
 
 
 def retrieve(
-    era: Era, towers: TwoTower, table: EventTable, moments: Indices, seen: Seen, count: int
+    era: ItemVectors, towers: TwoTower, table: EventTable, moments: Indices, seen: Seen, count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """User vectors [R, D] and the best rows [R, count], what was seen left out where the data set's mode is `ever`."""
     vectors, attraction = tf.constant(era.vectors), tf.constant(era.attraction)

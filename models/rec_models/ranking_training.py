@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from rec_models.configuration import Ranking
-from rec_models.eras import Era
+from rec_models.eras import ItemVectors
 from rec_models.event_table import EventTable
 from rec_models.examples import Aggregates, Examples
 from rec_models.learning import LearningCurve
@@ -26,7 +26,7 @@ class RequestTable:
     """Examples as tensors; `requests` makes whole model inputs of their numbers."""
 
     def __init__(
-        self, examples: Examples, known: Aggregates, eras: list[Era], content: NDArray[np.float32], table: EventTable
+        self, examples: Examples, known: Aggregates, eras: Sequence[ItemVectors], content: NDArray[np.float32], table: EventTable
     ) -> None:
         self.table, self.count, self.items = table, len(examples), len(content) + 1
         self.content = tf.constant(np.concatenate([np.zeros_like(content[:1]), content]))
@@ -57,28 +57,36 @@ class RequestTable:
         )
 
 
-def fit_ranker(
-    requests: RequestTable, settings: Ranking, advance: Callable[[float], None] = lambda share: None
-) -> tuple[Ranker, LearningCurve]:
-    """A new ranker, trained on requests that have at least one positive among their candidates."""
+def new_ranker(requests: RequestTable, settings: Ranking) -> Ranker:
+    """Untrained, its signals scaled by what a sample of the requests says."""
     keras.utils.set_random_seed(settings.seed)
-    usable = np.flatnonzero(requests.gains.numpy().max(axis=1, initial=0.0) > 0)
-    random = np.random.default_rng(settings.seed)
-    ranker, curve = Ranker(settings), LearningCurve()
-    ranker.prepare(*_spread_of_signals(requests, random.permutation(usable)[:PREPARED_ON]))
+    ranker = Ranker(settings)
+    ranker.prepare(*_spread_of_signals(requests, np.random.default_rng(settings.seed).permutation(_usable(requests))[:PREPARED_ON]))
+    return ranker
+
+
+def fit_ranker(
+    ranker: Ranker, requests: RequestTable, settings: Ranking, advance: Callable[[float], None] = lambda share: None
+) -> LearningCurve:
+    """Trains in place on requests that have at least one positive among their candidates."""
+    curve, usable = LearningCurve(), _usable(requests)
     if len(usable) == 0:
-        return ranker, curve
+        return curve
     batch = min(settings.batch, len(usable))
     steps = max(1, int(min(settings.most_steps, settings.epochs * len(usable) / batch)))
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=settings.learning_rate, warmup_steps=min(50, steps // 4))
     optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=1.0)
     optimizer.build(ranker.trainable_weights)
-    step = _step(ranker, requests, settings, optimizer)
+    step, random = _step(ranker, requests, settings, optimizer), np.random.default_rng(settings.seed)
     order = np.concatenate([random.permutation(usable) for _ in range(1 + steps * batch // len(usable))])
     for number in range(steps):
         curve.add(number + 1, steps, float(step(tf.constant(order[number * batch : (number + 1) * batch], tf.int32))))
         advance(1.0 / steps)
-    return ranker, curve
+    return curve
+
+
+def _usable(requests: RequestTable) -> NDArray[np.intp]:
+    return np.flatnonzero(requests.gains.numpy().max(axis=1, initial=0.0) > 0)
 
 
 def scores_of(ranker: Ranker, requests: RequestTable, chunk: int = 64) -> NDArray[np.float32]:

@@ -25,6 +25,7 @@ OBJECT_STORE_BYTES = 128 * 1024 * 1024
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own, which says little even where nothing is asked for
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # A busy machine takes longer to start a worker than Ray gives it.

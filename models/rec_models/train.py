@@ -35,7 +35,7 @@ def train(workspace: Workspace, quick: bool, agree: Callable[[str], bool], phase
     `examples`: where to write what the ranker was taught (rec_models.written_examples).
     """
     with phase("data"):
-        given, dataset = _given(workspace, quick, agree)
+        given, dataset = given_of(workspace, quick, agree)
     trained = train_models(given, phase)
     with phase("export"):
         facts = {"data": dataset.description.name, "data_hash": dataset.description.hash, "ties": dataset.description.ties}
@@ -46,7 +46,7 @@ def train(workspace: Workspace, quick: bool, agree: Callable[[str], bool], phase
     return Published({name: int(folder.name) for name, folder in folders.items()}, trained.metrics)
 
 
-def _given(workspace: Workspace, quick: bool, agree: Callable[[str], bool]) -> tuple[Given, Dataset]:
+def given_of(workspace: Workspace, quick: bool, agree: Callable[[str], bool]) -> tuple[Given, Dataset]:
     refresh_offline(workspace)
     prepared = load_dataset(workspace.data)
     events, items = all_events(workspace).select(COLUMNS), prepared.items.select("item_id")

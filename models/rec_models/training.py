@@ -22,7 +22,7 @@ from rec_models.measures import by_rank, ndcg, recall
 from rec_models.popularity import popularity
 from rec_models.proposals import content_neighbours, fused
 from rec_models.ranker import Ranker
-from rec_models.ranking_training import RequestTable, fit_ranker, scores_of
+from rec_models.ranking_training import RequestTable, fit_ranker, new_ranker, scores_of
 from rec_models.retrieval_training import TwoTower, fit, new_two_tower
 from rec_models.sequences import Indices, Sequences
 
@@ -66,16 +66,15 @@ def train_models(given: Given, phase: Phase) -> Trained:
     sequences, ranking = given.sequences, given.ranking
     with phase("nearness of content"):
         similar = content_neighbours(given.content, ranking.proposing.neighbours)
-    cuts = cut_times(sequences, ranking.cuts)
-    moments = choose_moments(sequences, cuts, ranking)
-    held_out = moments[int(len(moments) * (1 - ranking.held_out)) :]
+    cuts, moments, held_out = requests_of(given)
     towers, table = new_two_tower(given.content, given.retrieval), EventTable(sequences)
-    eras, examples, checks = _through_time(given, similar, towers, table, cuts, moments, held_out, phase)
+    eras, examples, checks = through_time(given, similar, towers, table, cuts, moments, held_out, phase)
     with phase("features as of each request"):
         known, known_checks = (aggregates(part, sequences, given.features_at) for part in (examples, checks))
     requests = RequestTable(examples, known, eras, given.content, table)
     with phase("ranking") as advance:
-        ranker, ranking_curve = fit_ranker(requests, ranking, advance)
+        ranker = new_ranker(requests, ranking)
+        ranking_curve = fit_ranker(ranker, requests, ranking, advance)
     with phase("validation"):
         scores = scores_of(ranker, RequestTable(checks, known_checks, eras, given.content, table))
         present = checks.candidates > 0
@@ -88,7 +87,14 @@ def train_models(given: Given, phase: Phase) -> Trained:
     return Trained(towers, ranker, era, tuple(cuts.tolist()), float(sequences.times[held_out].min()), metrics, learning, requests)
 
 
-def _through_time(
+def requests_of(given: Given) -> tuple[NDArray[np.float64], Indices, Indices]:
+    """The cuts, the moments of requests, and the newest of those, on which nothing is trained."""
+    cuts = cut_times(given.sequences, given.ranking.cuts)
+    moments = choose_moments(given.sequences, cuts, given.ranking)
+    return cuts, moments, moments[int(len(moments) * (1 - given.ranking.held_out)) :]
+
+
+def through_time(
     given: Given,
     similar: Neighbours,
     towers: TwoTower,
