@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM, HEIGHT, BAR = 520, 60, 20, 18, 46, 340, 26
+WIDTH, LEFT, RIGHT, TOP, BOTTOM, HEIGHT, BAR = 520, 60, 26, 18, 46, 340, 26
+LINE, LABEL = 15, 130  # what a label needs of room, down and across
 HEADROOM, MOST_DOTS = 1.15, 20
 COLOURS = ("#0b63ce", "#d9480f", "#2b8a3e", "#9c36b5", "#b08900", "#0c8599", "#868e96")
 Point = tuple[float, float]
@@ -55,13 +56,16 @@ def lines(curves: Mapping[str, Sequence[Point]], across: str, up: str, diagonal:
 def points(places: Mapping[str, Point], across: str, up: str, strong: str) -> str:
     """Labelled points; the axis across is logarithmic."""
     axes = _Axes(list(places.values()), logarithmic=True, same=False)
-    parts = [axes.drawn(across, up)]
-    for name, place in places.items():
-        x, y = axes.at(place)
+    parts, written = [axes.drawn(across, up)], list[Point]()
+    for (x, y), name in sorted((axes.at(place), name) for name, place in places.items()):
         colour = COLOURS[0] if name == strong else "#495057"
         anchor, shift = ("end", -7) if x > WIDTH * 0.7 else ("start", 7)
+        height = y - 5
+        while any(abs(x - other) < LABEL and abs(height - taken) < LINE for other, taken in written):
+            height -= 1
+        written.append((x, height))
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
-        parts.append(f'<text x="{x + shift:.1f}" y="{y - 5:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{x + shift:.1f}" y="{height:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(name)}</text>')
     return _svg(HEIGHT, parts)
 
 
@@ -85,12 +89,13 @@ class _Axes:
 
     def drawn(self, across: str, up: str) -> str:
         base, right = HEIGHT - BOTTOM, WIDTH - RIGHT
-        ticks = [self.left + share * (self.right - self.left) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-        shown = [10**tick if self.logarithmic else tick for tick in ticks]
-        marks = [f'<text x="{self.at((tick, 0.0))[0]:.1f}" y="{base + 18}" text-anchor="middle">{tick:.3g}</text>' for tick in shown]
+        marks = [
+            f'<text x="{self.at((tick, 0.0))[0]:.1f}" y="{base + 18}" text-anchor="middle">{tick:.6g}</text>'
+            for tick in (_by_factors(10**self.left, 10**self.right) if self.logarithmic else _even(self.right))
+        ]
         marks += [
-            f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#e9ecef"/><text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>'
-            for value, y in ((self.top * share, self.at((shown[0], self.top * share))[1]) for share in (0.0, 0.25, 0.5, 0.75, 1.0))
+            f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#e9ecef"/><text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.6g}</text>'
+            for value, y in ((tick, base - tick / self.top * (base - TOP)) for tick in _even(self.top))
         ]
         names = f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(across)}</text>'
         names += f'<text x="{LEFT}" y="{TOP - 3}" font-size="12">{escape(up)}</text>'
@@ -98,6 +103,20 @@ class _Axes:
 
     def _scaled(self, x: float) -> float:
         return math.log10(max(x, 1e-6)) if self.logarithmic else x
+
+
+def _even(most: float) -> list[float]:
+    """Round values from 0 up to `most`, at most six."""
+    unit = 10.0 ** math.floor(math.log10(most))
+    step = next(step for step in (unit / 5, unit / 2, unit, 2 * unit) if most / step < 6)
+    return [step * number for number in range(int(most / step * (1 + 1e-9)) + 1)]
+
+
+def _by_factors(low: float, high: float) -> list[float]:
+    """Round values between the two: 1, 2 and 5 times powers of ten; powers alone where the span is wide."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    factors = (1, 2, 5) if high < 100 * low else (1,)
+    return [value for power in powers for factor in factors if low * (1 - 1e-9) <= (value := factor * 10.0**power) <= high * (1 + 1e-9)]
 
 
 def _svg(height: int, parts: Sequence[str]) -> str:
