@@ -80,9 +80,9 @@ class Ranking(BaseModel):
     dropout: float = Field(0.15, ge=0, lt=1, description="share of numbers dropped in training")
     blindness: float = Field(0.3, ge=0, le=1, description="share of training requests that are not told how busy items are just now")
     epochs: float = Field(6.0, gt=0, le=200, description="passes over the training requests")
-    most_steps: int = Field(800, ge=1, le=1_000_000, description="upper bound of optimizer steps, whatever the number of requests")
+    most_steps: int = Field(1600, ge=1, le=1_000_000, description="upper bound of optimizer steps, whatever the number of requests")
     batch: int = Field(32, ge=1, le=4096, description="requests a step")
-    learning_rate: float = Field(0.002, gt=0, le=1, description="peak learning rate of Adam, falling to zero by a cosine")
+    learning_rate: float = Field(0.008, gt=0, le=1, description="peak learning rate of Adam, falling to zero by a cosine")
     weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled decay a unit of learning rate")
     calibration: float = Field(0.1, ge=0, le=10, description="weight of the logistic loss beside the listwise one")
 

@@ -42,7 +42,7 @@ SPACES: Mapping[Model, Mapping[str, Draw]] = {
         "hidden": one_of((64, 32), (128, 64), (256, 64)),
         "dropout": between(0.0, 0.4),
         "batch": one_of(16, 32, 64),
-        "learning_rate": by_factors(0.0005, 0.008),
+        "learning_rate": by_factors(0.001, 0.03),
         "weight_decay": by_factors(0.001, 0.1),
         "calibration": one_of(0.03, 0.1, 0.3),
     },
