@@ -71,6 +71,14 @@ def test_served_and_offline_ranking_of_one_request_agree(first) -> None:
     assert first[1]["served_and_offline_scores_differ_by"] < 1e-5
 
 
+def test_a_part_is_worth_what_the_ranker_loses_without_it(first) -> None:
+    ablation = first[1]["ablation"]
+    assert ablation["requests"] == 400
+    added = ablation["ndcg@10"]
+    assert {"source two_tower", "source next_item", "history", "item features", "user features"} <= set(added)
+    assert added["history"]["low"] > 0
+
+
 def test_shuffled_labels_fall_to_chance(first) -> None:
     measured = first[1]["shuffled_recall@100"]
     assert measured["chance"] == pytest.approx(100 / 150)
@@ -84,7 +92,8 @@ def test_the_page_needs_nothing_from_elsewhere_and_fits_a_phone(evaluation: Eval
     assert not re.search(r"(src|href)=|url\(|@import", page)
     assert "width=device-width" in page
     assert page.count("<svg") >= 6
-    for title in ("by segment", "Recall by source and depth", "Do scores mean", "Learning curves", "Quality against cost"):
+    plots = ("by segment", "Recall by source and depth", "Do scores mean", "Learning curves", "Quality against cost")
+    for title in (*plots, "What each part adds"):
         assert title in page
 
 

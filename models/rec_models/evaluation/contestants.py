@@ -33,11 +33,13 @@ class Contestant:
 @dataclass(frozen=True, eq=False)
 class Answers:
     """All contestants by name, and the graph's own scores float32 [R, DEPTH]. `offline_gap`: by how much a score of the served ranker
-    differed at most from that of its model asked in this process. `further`: the graph's rankings after trainings with other seeds.
+    differed at most from that of its model asked in this process. `without`: rankings of the requests that are examined, by what was
+    withheld from the ranker (rec_models.evaluation.ablation). `further`: the graph's rankings after trainings with other seeds.
     """
 
     contestants: Mapping[str, Contestant]
     scores: NDArray[np.float32]
     cards: Mapping[str, Mapping[str, Any]]
     offline_gap: float
+    without: Mapping[str, Rows]
     further: tuple[Mapping[str, Rows], ...] = ()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 import inference_graph
 import rec_models
-from rec_models.evaluation import replay
+from rec_models.evaluation import ablation, replay
 from rec_models.evaluation.baselines.lambdarank import Trees, grow
 from rec_models.evaluation.contestants import CAPPED, GRAPH, LEARNED, SHOWN, STAGES, Answers, Contestant, Phase
 from rec_models.evaluation.offline_ranking import OfflineRanking, Served
@@ -36,7 +37,7 @@ def graph_and_stages(plan: Plan, phase: Phase, seeds: int) -> Answers:
 def _seeded(plan: Plan, phase: Phase, seed: int) -> Answers:
     """Number 0 has the configured seeds."""
     product = code(*sorted(PACKAGE.glob("*.py")), PACKAGE / "data", PACKAGE.parent / "configs", Path(inference_graph.__file__).parent)
-    names = ("graph_answers", "replay", "stages", "world", "withheld_data", "offline_ranking", "baselines/lambdarank")
+    names = ("graph_answers", "replay", "stages", "world", "withheld_data", "offline_ranking", "ablation", "baselines/lambdarank")
     inputs = (plan.key, product, code(*(HERE / f"{name}.py" for name in names)))
     own = f"{GRAPH} {seed}" if seed else GRAPH
     part = kept(plan.folder / "parts", own, (*inputs, str(seed)), lambda: _replayed(plan, phase, seed))
@@ -47,7 +48,8 @@ def _seeded(plan: Plan, phase: Phase, seed: int) -> Answers:
         CAPPED: Contestant({SERVED: part.arrays["capped"]}, {}),
         **{name: Contestant({SERVED: part.arrays[name]}, {}) for name in STAGES},
     }
-    return Answers(found, part.arrays["scores"], part.facts["cards"], part.facts["offline_gap"])
+    without = {name: part.arrays[f"without {name}"] for name in ablation.PARTS}
+    return Answers(found, part.arrays["scores"], part.facts["cards"], part.facts["offline_gap"], without)
 
 
 def _replayed(plan: Plan, phase: Phase, seed: int) -> Part:
@@ -61,6 +63,7 @@ def _replayed(plan: Plan, phase: Phase, seed: int) -> Part:
         with phase("graph, explained") as advance:
             replay.ask(world.url, _question(plan, world, "explain", SERVED, caps=False), watched.take, advance)
         arrays = {f"graph {SERVED}": watched.stages.rows[GRAPH], LEARNED: watched.learned, "scores": watched.stages.scores}
+        arrays |= {f"without {name}": rows for name, rows in watched.without.items()}
         arrays |= {name: watched.stages.rows[name] for name in STAGES}
         arrays["capped"] = _predicted(plan, world, SERVED, True, SHOWN, phase)
         for mode in list(plan.seen)[1:]:
@@ -77,16 +80,28 @@ class Watched:
         self.stages, self.trees, self.offline, self.gap = Stages.empty(len(requests)), trees, offline, 0.0
         self.learned = np.full((len(requests), DEPTH), -1, np.int32)
         self._row_of = offline.row_of
+        self._examined = {number: place for place, number in enumerate(ablation.examined(requests).tolist())}
+        self.without = {name: np.full((len(self._examined), ablation.SHOWN), -1, np.int32) for name in ablation.PARTS}
 
     def take(self, number: int, explanation: replay.Reply, seconds: float) -> None:
         self.stages.take(self._row_of, number, explanation, seconds)
         ranked = Served.of(explanation)
-        scores = self.trees.scores(self.offline.signals(number, ranked))
+        inputs = self.offline.inputs(number, ranked)
         rows = np.array([self._row_of[item_id] for item_id in ranked.item_ids], np.int32)
-        best = np.lexsort((rows, -scores))[:DEPTH]
-        self.learned[number, : len(best)] = rows[best]
+        _put(self.learned[number], rows, self.trees.scores(self.offline.signals(inputs)))
         if number < CHECKED:
-            self.gap = max(self.gap, float(np.abs(self.offline.scores(number, ranked) - ranked.scores).max(initial=0.0)))
+            self.gap = max(self.gap, float(np.abs(self.offline.scores(inputs) - ranked.scores).max(initial=0.0)))
+        if number in self._examined:
+            for name, withheld in ablation.PARTS.items():
+                left = withheld(inputs)
+                rows = np.array([self._row_of[item_id.decode()] for item_id in left["candidate_ids"][0]], np.int32)
+                _put(self.without[name][self._examined[number]], rows, self.offline.scores(left))
+
+
+def _put(ranking: Rows, rows: Rows, scores: NDArray[np.floating[Any]]) -> None:
+    """The best into `ranking` [D], ties to the lower row."""
+    best = np.lexsort((rows, -scores))[: len(ranking)]
+    ranking[: len(best)] = rows[best]
 
 
 def _predicted(plan: Plan, world: World, mode: str, caps: bool, limit: int, phase: Phase) -> Rows:

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from inference_graph.catalogue import Catalogue
 from inference_graph.features import DAY_SECONDS, HISTORY_LENGTH, RANKED_SOURCES
+from rec_models.evaluation.ablation import Inputs
 from rec_models.evaluation.requests import Requests
-
-Inputs = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,20 +46,21 @@ class OfflineRanking:
         self._catalogue, self._requests, self._item_ids = catalogue, requests, item_ids
         self.row_of = {item_id.decode(): row for row, item_id in enumerate(item_ids.tolist())}
 
-    def scores(self, number: int, served: Served) -> NDArray[np.float32]:
-        """[C]; of request `number`."""
-        return self._asked("serving_default", "scores", number, served)
+    def scores(self, inputs: Inputs) -> NDArray[np.float32]:
+        """[C]."""
+        return self._asked("serving_default", "scores", inputs)
 
-    def signals(self, number: int, served: Served) -> NDArray[np.float32]:
+    def signals(self, inputs: Inputs) -> NDArray[np.float32]:
         """[C, G]; NaN where something is not known."""
-        return self._asked("signals", "signals", number, served)
+        return self._asked("signals", "signals", inputs)
 
-    def _asked(self, signature: str, output: str, number: int, served: Served) -> NDArray[np.float32]:
-        inputs = {name: tf.constant(value) for name, value in self._inputs(number, served).items()}
-        found: NDArray[np.float32] = self._model.signatures[signature](**inputs)[output].numpy()[0]
+    def _asked(self, signature: str, output: str, inputs: Inputs) -> NDArray[np.float32]:
+        given = {name: tf.constant(value) for name, value in inputs.items()}
+        found: NDArray[np.float32] = self._model.signatures[signature](**given)[output].numpy()[0]
         return found
 
-    def _inputs(self, number: int, served: Served) -> Inputs:
+    def inputs(self, number: int, served: Served) -> Inputs:
+        """The model's inputs for request `number`, a batch of one."""
         requests = self._requests
         sequences, time = requests.sequences, requests.times[number]
         newest = np.arange(requests.first[number], requests.cut[number])[::-1][:HISTORY_LENGTH]

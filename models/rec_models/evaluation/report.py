@@ -28,7 +28,7 @@ Report = Mapping[str, Any]
 def write_report(report: Report) -> str:
     """The page's text."""
     title = f"{report['data']}: {report['protocol']}, last {report['last']}"
-    sections = (_headline, _all_metrics, _segments, _depths, _reliability, _learning, _costs, _beyond, _new_items, _made)
+    sections = (_headline, _all_metrics, _segments, _depths, _ablation, _reliability, _learning, _costs, _beyond, _new_items, _made)
     body = "".join(section(report) for section in sections)
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>{escape(title)}</title>'
     return f"<!doctype html><html lang=en><head>{head}<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>\n"
@@ -70,6 +70,19 @@ def _depths(report: Report) -> str:
     curves = report["recall_by_depth"]
     shown = {name: list(zip(curves["depths"], curves[name], strict=True)) for name in (GRAPH, "fusion", *RANKED_SOURCES)}
     return f"<h2>Recall by source and depth</h2>{svg.lines(shown, 'items looked at', 'share of wanted items found', logarithmic=True)}"
+
+
+def _ablation(report: Report) -> str:
+    ablation = report["ablation"]
+    rows = [
+        [name, f"{gap['mean']:+.4f}", f"{gap['low']:+.4f}", f"{gap['high']:+.4f}"]
+        for name, gap in sorted(ablation[HEADLINE].items(), key=lambda entry: -entry[1]["mean"])
+    ]
+    note = (
+        f"{HEADLINE} of the ranking model as it is, minus the same model asked without a part, over {ablation['requests']:,} of the "
+        "requests. It was not taught anew: this is what a part does in these answers, not what could be had without it."
+    )
+    return f"<h2>What each part adds</h2>{_table(['without', HEADLINE, 'low', 'high'], rows)}<p>{note}</p>"
 
 
 def _reliability(report: Report) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rec_models.evaluation.ablation import WHOLE, examined
 from rec_models.evaluation.contestants import CAPPED, GRAPH, LEARNED, STAGES, Answers
 from rec_models.evaluation.intervals import interval, smallest_shown
 from rec_models.evaluation.metrics import HEADLINE, beyond_accuracy, by_user, found
@@ -89,6 +90,13 @@ def recall_by_depth(rows: Mapping[str, Rows], requests: Requests) -> dict[str, l
     return curves
 
 
+def ablated(without: Mapping[str, Rows], requests: Requests) -> dict[str, Any]:
+    """HEADLINE of the model's own order minus that of its order without each part."""
+    part = requests.take(examined(requests))
+    differences = measure({GRAPH: without[WHOLE], **without}, part, (HEADLINE,)).differences
+    return {"requests": len(part), HEADLINE: {name: own[HEADLINE] for name, own in differences.items() if name != WHOLE}}
+
+
 def calibration(scores: NDArray[np.float32], rows: Rows, requests: Requests) -> dict[str, Any]:
     """How often what was ranked with a score came: bins of equally many (request, item) pairs, and their mean gap weighted by size."""
     wanted = np.zeros(rows.shape, np.bool_)
@@ -140,6 +148,7 @@ def summary(plan: Plan, answers: Answers, vectors: NDArray[np.float32]) -> dict[
         "segments": {name: _segment(rows, requests, part) for name, part in segments(plan, requests).items()},
         "recall_by_depth": {"depths": list(DEPTHS), **recall_by_depth({n: rows[n] for n in (GRAPH, *STAGES)}, requests)},
         "beyond_accuracy": {name: beyond_accuracy(own, counts, vectors) for name, own in rows.items()},
+        "ablation": ablated(answers.without, requests),
         "calibration": calibration(answers.scores, rows[GRAPH], requests),
         "shuffled_recall@100": shuffled(rows, requests, known.item_count),
         "served_and_offline_scores_differ_by": answers.offline_gap,
