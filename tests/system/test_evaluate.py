@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from time import sleep
 from typing import Any
 
+import psutil
 import pytest
 
 COMMAND = Path(sys.executable).parent / "inference-graph"
@@ -46,6 +49,20 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
 @pytest.fixture(scope="module")
 def first(evaluation: Evaluation) -> tuple[str, dict[str, Any]]:
     return evaluation.run()
+
+
+def test_an_evaluation_that_is_ended_leaves_no_process_behind(evaluation: Evaluation) -> None:
+    command = [COMMAND, "evaluate", "--data", str(evaluation.world), "--last", "2"]
+    process = subprocess.Popen(command, env=evaluation.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not (training := [child for child in psutil.Process(process.pid).children() if "train" in child.cmdline()]):
+            assert process.poll() is None
+            sleep(0.1)
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+    assert not training[0].is_running()
 
 
 def test_every_contestant_is_measured_with_intervals_over_the_same_users(first) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +54,8 @@ def evaluate(
         data = built_in_folder()
         synthesize_once(data)
     console = Console(stderr=True)
+    # What runs for us ends with us: by an exception, as at Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     result = run(Options(data, protocol, last, users, seeds), home() / "evaluations", lambda name: _phase(console, name))
     show(Console(), result)
     if json_file is not None:

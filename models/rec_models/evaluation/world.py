@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -60,22 +59,22 @@ def served(data: Path, home: Path, seed: int | None = None) -> Iterator[World]:
     home.mkdir(parents=True, exist_ok=True)
     _forget_measured(home)
     for step in (("data", "prepare", str(data)), ("train", "--examples", str(home / EXAMPLES))):
-        if (status := _started(home, seed, *step).wait()) != 0:
+        with _running(home, seed, *step) as process:
+            status = process.wait()
+        if status != 0:
             raise SpoiltWorld(f"`inference-graph {' '.join(step[:2])}` over {data} ended with exit status {status}; its reasons are above")
     up_file = home / "up.json"
     up_file.unlink(missing_ok=True)  # of one that was killed
-    process = _started(home, seed, "up", "--data", str(data), "--port", str(_free_port()), "--stop-with", str(os.getpid()))
-    try:
+    with _running(home, seed, "up", "--data", str(data), "--port", str(_free_port()), "--stop-with", str(os.getpid())) as process:
         while not up_file.exists():
             if process.poll() is not None:
                 raise SpoiltWorld(f"`inference-graph up` over {data} ended with exit status {process.returncode}; its reasons are above")
             time.sleep(0.1)
         workspace = Workspace((home / "current").resolve())
-        yield World(json.loads(up_file.read_text())["url"], workspace, workspace.graph.read_text())
-    finally:
-        _forget_measured(home)
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+        try:
+            yield World(json.loads(up_file.read_text())["url"], workspace, workspace.graph.read_text())
+        finally:
+            _forget_measured(home)
 
 
 def require_unspoilt(workspace: Workspace, known: Sequences) -> Catalogue:
@@ -138,12 +137,19 @@ def newest(workspace: Workspace, name: str) -> Path:
     return workspace.models / name / str(versions(workspace.models / name)[-1])
 
 
-def _started(home: Path, seed: int | None, *arguments: str) -> subprocess.Popen[bytes]:
+@contextmanager
+def _running(home: Path, seed: int | None, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One command of the world, which does not outlive the block, however that ends."""
     environment = {name: value for name, value in os.environ.items() if name not in SHARED}
     prefix = f"evaluate-{hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]}"
     own = {"INFERENCE_GRAPH_HOME": str(home), "REDIS_PREFIX": prefix, **({} if seed is None else {"TRAINING_SEED": str(seed)})}
     command = [str(Path(sys.executable).parent / "inference-graph"), *arguments]
-    return subprocess.Popen(command, env={**environment, **own}, stdout=sys.stderr.fileno())
+    process = subprocess.Popen(command, env={**environment, **own}, stdout=sys.stderr.fileno())
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _forget_measured(home: Path) -> None:
