@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -25,21 +24,18 @@ SCORES = 1 << 26
 """How many scores of users and items are held at once, at most."""
 
 
-class ItemVectors(Protocol):
-    """float32 [N + 1, D] and [N + 1], row 0 unknown."""
-
-    @property
-    def vectors(self) -> NDArray[np.float32]: ...
-    @property
-    def attraction(self) -> NDArray[np.float32]: ...
-
-
 @dataclass(frozen=True, eq=False)
-class Era:
-    """`vectors` float32 [N + 1, D] and `attraction` [N + 1] are the item tower's, row 0 unknown."""
+class ItemVectors:
+    """What the item tower made of every item: `vectors` float32 [N + 1, D] and `attraction` [N + 1], row 0 unknown."""
 
     vectors: NDArray[np.float32]
     attraction: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Era(ItemVectors):
+    """The vectors at one cut, and what the sources knew then."""
+
     sources: Sources
     lookup: NeighbourLookup
 
@@ -71,11 +67,11 @@ def examples_of(
 
 
 def retrieve(
-    era: ItemVectors, towers: TwoTower, table: EventTable, moments: Indices, seen: Seen, count: int
+    items: ItemVectors, towers: TwoTower, table: EventTable, moments: Indices, seen: Seen, count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """User vectors [R, D] and the best rows [R, count], what was seen left out where the data set's mode is `ever`."""
-    vectors, attraction = tf.constant(era.vectors), tf.constant(era.attraction)
-    count = min(count, len(era.vectors) - 1)
+    vectors, attraction = tf.constant(items.vectors), tf.constant(items.attraction)
+    count = min(count, len(items.vectors) - 1)
 
     @tf.function(reduce_retracing=True)
     def answer(chunk: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -84,7 +80,7 @@ def retrieve(
         scores = tf.matmul(users, vectors, transpose_b=True) + attraction
         return users, tf.math.top_k((without_history(scores, histories) if seen.mode == "ever" else scores)[:, 1:], count).indices
 
-    chunk = max(1, min(CHUNK, SCORES // len(era.vectors)))
+    chunk = max(1, min(CHUNK, SCORES // len(items.vectors)))
     parts = [answer(tf.constant(moments[start : start + chunk], tf.int32)) for start in range(0, len(moments), chunk)]
     return np.concatenate([users.numpy() for users, _ in parts]), np.concatenate([top.numpy() for _, top in parts])
 

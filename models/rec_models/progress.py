@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 LINE_SECONDS = 20.0
 Begin = Callable[[int, int], Callable[[int], None]]
@@ -18,6 +18,18 @@ Begin = Callable[[int, int], Callable[[int], None]]
 def progress_bar() -> Progress:
     console = Console(stderr=True)
     return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def phase(name: str) -> Iterator[Callable[[float], None]]:
+    """A bar with its time on the terminal, a line elsewhere; what it gives is told what share more of the phase was done."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        console.print(name)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(name, total=1.0)
+        yield lambda share: progress.advance(task, share)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own, which says little even where nothing is asked for
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # with its own, what was interrupted looks as if it had ended
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # A busy machine takes longer to start a worker than Ray gives it.

@@ -56,8 +56,13 @@ def _inputs(workspace: Workspace, quick: bool) -> dict[str, str]:
     return {
         "data": load_dataset(workspace.data).description.hash,
         "settings": digest(str(quick), *(settings.model_dump_json() for settings in configurations(quick))),
-        "code": digest(Path(inference_graph.features.__file__), *sorted(Path(__file__).parent.glob("*.py"))),
+        "code": training_code(),
     }
+
+
+def training_code() -> str:
+    """Changes with everything that a training runs."""
+    return digest(Path(inference_graph.features.__file__), *sorted(Path(__file__).parent.glob("*.py")))
 
 
 def _events(workspace: Workspace) -> dict[str, str]:

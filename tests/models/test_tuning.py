@@ -7,7 +7,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from time import sleep
+from threading import Event
 
 import numpy as np
 import psutil
@@ -94,20 +94,25 @@ def test_a_search_stops_weak_trials_and_is_not_done_twice(towers_world: Retrieva
 
 
 def test_a_trial_whose_worker_is_killed_begins_again(towers_world: RetrievalWorld, tmp_path: Path) -> None:
+    over = Event()
+
     def kill_a_worker_at_work() -> bool:
-        while True:
-            sleep(0.05)
+        while not over.wait(0.05):
             for child in psutil.Process().children(recursive=True):
                 with suppress(psutil.NoSuchProcess):
                     if child.name() == "ray::ImplicitFunc.train":
                         child.kill()
                         return True
+        return False
 
     tried = [{"learning_rate": rate} for rate in (0.005, 0.004)]
     with ray_session(1), ThreadPoolExecutor() as pool:
         killed = pool.submit(kill_a_worker_at_work)
-        trials = search(towers_world, tried, tmp_path, 1)
-        assert killed.result(1)
+        try:
+            trials = search(towers_world, tried, tmp_path, 1)
+        finally:
+            over.set()
+        assert killed.result()
     assert {trial.number for trial in trials} == {0, 1}
     assert trials[0].whole
 

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from html.parser import HTMLParser
 from pathlib import Path
 from time import sleep
@@ -55,14 +56,18 @@ def test_an_evaluation_that_is_ended_leaves_no_process_behind(evaluation: Evalua
     command = [COMMAND, "evaluate", "--data", str(evaluation.world), "--last", "2"]
     process = subprocess.Popen(command, env=evaluation.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while not (training := [child for child in psutil.Process(process.pid).children() if "train" in child.cmdline()]):
+        training = None
+        while training is None:
             assert process.poll() is None
+            for child in psutil.Process(process.pid).children():
+                with suppress(psutil.NoSuchProcess):  # a step before, which has just ended
+                    training = child if "train" in child.cmdline() else training
             sleep(0.1)
         process.terminate()
         assert process.wait(30) == 128 + signal.SIGTERM
     finally:
         process.kill()
-    assert not training[0].is_running()
+    assert not training.is_running()
 
 
 def test_every_contestant_is_measured_with_intervals_over_the_same_users(first) -> None:

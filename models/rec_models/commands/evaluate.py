@@ -6,16 +6,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from inference_graph.workspace import home
+from rec_models.commands.loading import load_tensorflow
+from rec_models.progress import phase
 
 Protocol = Literal["leave-last-out", "leave-last-basket-out", "forward"]
 
@@ -43,7 +42,7 @@ def evaluate(
 
       inference-graph evaluate --data online-retail --protocol forward
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    load_tensorflow()
     from rec_models.commands.data import built_in_folder, synthesize_once
     from rec_models.evaluation.evaluate import evaluate as run
     from rec_models.evaluation.plan import Options
@@ -53,26 +52,14 @@ def evaluate(
     if data is None:
         data = built_in_folder()
         synthesize_once(data)
-    console = Console(stderr=True)
     # What runs for us ends with us: by an exception, as at Ctrl-C.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    result = run(Options(data, protocol, last, users, seeds), home() / "evaluations", lambda name: _phase(console, name))
+    result = run(Options(data, protocol, last, users, seeds), home() / "evaluations", phase)
     show(Console(), result)
     if json_file is not None:
         _write(json_file, json.dumps(result, indent=1))
     if report is not None:
         _write(report, write_report(result))
-
-
-@contextmanager
-def _phase(console: Console, name: str) -> Iterator[Callable[[float], None]]:
-    """A bar on a terminal, a line elsewhere."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    if not console.is_terminal:
-        console.print(name)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, total=1.0)
-        yield lambda share: progress.advance(task, share)
 
 
 def _write(path: Path, text: str) -> None:

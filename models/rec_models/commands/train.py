@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from inference_graph.workspace import Workspace
+from rec_models.commands.loading import load_tensorflow
 
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 Quick = Annotated[bool, typer.Option("--quick", help="one pass and one cut: models to try things with, not to recommend with")]
@@ -46,16 +47,13 @@ def train(quick: Quick = False, keep: Keep = False, yes: Yes = False, examples: 
     if (versions := up_to_date(workspace, quick, keep)) and (examples is None or examples.exists()):
         _say(as_json, versions, {}, {}, fresh=False)
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     started, seconds = time.monotonic(), dict[str, float]()
     console = Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"))
-    with _progress(console) as progress, _timed(seconds, "libraries"), _without_native_messages():
+    with _progress(console) as progress, _timed(seconds, "libraries"):
         progress.add_task("libraries", total=None)
-        import tensorflow
-
+        load_tensorflow()
         from rec_models.commands.snapshot import agree
         from rec_models.train import train as train_step
-    tensorflow.get_logger().setLevel("ERROR")  # it warns of retracing where shapes differ on purpose
     with _progress(console) as progress:
         result = train_step(workspace, quick, lambda cost: agree(cost, yes), lambda name: _phase(progress, seconds, name), examples)
     if not as_json:
@@ -83,19 +81,6 @@ def _phase(progress: Progress, seconds: dict[str, float], name: str) -> Iterator
     with _timed(seconds, name):
         yield lambda share: progress.advance(task, share)
     progress.remove_task(task)
-
-
-@contextmanager
-def _without_native_messages() -> Iterator[None]:
-    """TensorFlow 2.21 tells of its build on standard error while it loads, whatever TF_CPP_MIN_LOG_LEVEL says."""
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
 
 
 @contextmanager

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
@@ -16,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from inference_graph.workspace import Workspace
+from rec_models.commands.loading import load_tensorflow
 from rec_models.commands.snapshot import Yes, agree
+from rec_models.progress import phase
 
 
 class Model(StrEnum):
@@ -46,31 +45,25 @@ def tune(
 
       inference-graph tune retrieval --trials 40 --workers 8 --no-write --json
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    load_tensorflow()
     from rec_models.tuning.run import Asked
     from rec_models.tuning.run import tune as run
 
     asked = Asked(model.value, trials, workers, seed, held_back, write)
-    tuned = run(Workspace.current(), asked, lambda cost: agree(cost, yes), _say)
+    tuned = run(Workspace.current(), asked, lambda cost: agree(cost, yes), phase)
     if as_json:
         typer.echo(json.dumps(asdict(tuned)))
         return
     console = Console(highlight=False)
     console.print(_table(tuned.metric, tuned.trials))
-    if not tuned.written:
-        console.print(f"the present configuration is the best of them: {tuned.metric} {tuned.present.value:.4f}")
+    if not tuned.better:
+        console.print(f"models/configs/{tuned.model}.yaml has the best of them: {tuned.metric} {tuned.trials[0].value:.4f}")
         return
-    changed = ", ".join(f"{name}: {value}" for name, value in tuned.written.items())
+    changed = ", ".join(f"{name}: {value}" for name, value in tuned.better.items())
     where = f"written to models/configs/{tuned.model}.yaml" if write else "not written"
     console.print(
         f"{tuned.metric} {tuned.trials[0].value:.4f} instead of {tuned.present.value:.4f} with {changed}; {where}", soft_wrap=True
     )
-
-
-@contextmanager
-def _say(name: str) -> Iterator[Any]:
-    print(f"tune: {name}", file=sys.stderr, flush=True)
-    yield lambda share: None
 
 
 def _table(metric: str, trials: list[Any]) -> Table:

@@ -15,6 +15,7 @@ from inference_graph.workspace import Workspace
 from rec_models.configuration import CONFIGS, Ranking, Retrieval
 from rec_models.ray_session import ray_session
 from rec_models.train import given_of
+from rec_models.trained import training_code
 from rec_models.training import Phase
 from rec_models.tuning.search import Trial, search
 from rec_models.tuning.spaces import SPACES, Changes, Model, configurations
@@ -39,13 +40,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Tuned:
-    """Trials with the best whole one first; `present` is the trial of the configuration that there was before."""
+    """Trials with the best whole one first; `present` is the trial of the configuration that there was before.
+
+    `better` is what the best one has otherwise than the configuration, empty where it is not better.
+    """
 
     model: Model
     metric: str
     trials: list[Trial]
     present: Trial
-    written: Changes
+    better: Changes
     folder: str
 
 
@@ -57,7 +61,7 @@ def tune(workspace: Workspace, asked: Asked, agree: Callable[[str], bool], phase
     untuned = present.model_dump(exclude=set(SPACES[asked.model]))
     other = given.ranking if asked.model == "retrieval" else given.retrieval
     events = digest(given.sequences.items.tobytes(), given.sequences.times.tobytes(), given.content.tobytes())
-    name = digest(json.dumps([untuned, other.model_dump(), asked.model, asked.trials, asked.seed], sort_keys=True), events)
+    name = digest(json.dumps([untuned, other.model_dump(), asked.model, asked.trials, asked.seed], sort_keys=True), events, training_code())
     folder = workspace.root / "tune" / name
     tried = _kept(folder / "configurations.json", lambda: configurations(asked.model, present, asked.trials, asked.seed))
     done = folder / "trials.json"

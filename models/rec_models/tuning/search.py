@@ -58,7 +58,10 @@ def search(world: RetrievalWorld | RankingWorld, tried: Sequence[Changes], folde
     if results.errors:
         failed = f"{len(results.errors)} of {len(tried)} trials failed {1 + BEGUN_AGAIN} times, the first with {results.errors[0]!s:.500}"
         raise SearchFailed(f"{failed}; what is done is kept, run it again")
-    found = [_trial(results[number].metrics or {}, tried) for number in range(len(results))]
+    metrics = [results[number].metrics or {} for number in range(len(results))]
+    if not all("number" in each for each in metrics):
+        raise SearchFailed("a trial had nothing to learn from: no request of the past has a wanted item among its candidates")
+    found = [_trial(each, tried) for each in metrics]
     return sorted(found, key=lambda trial: (not trial.whole, -trial.value, trial.number))
 
 

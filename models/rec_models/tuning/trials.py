@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rec_models.eras import retrieve
+from rec_models.eras import ItemVectors, retrieve
 from rec_models.event_table import EventTable
 from rec_models.examples import gains_of
 from rec_models.measures import ndcg, recall
 from rec_models.ranking_training import RequestTable, fit_ranker, new_ranker, scores_of
 from rec_models.retrieval_training import fit, new_two_tower
 from rec_models.tuning.spaces import Changes
-from rec_models.tuning.worlds import FOUND, KnownItems, RankingWorld, RetrievalWorld
+from rec_models.tuning.worlds import FOUND, RankingWorld, RetrievalWorld
 
 METRICS = {"retrieval": f"recall@{FOUND}", "ranking": "ndcg@10"}
 REPORTS = 6
@@ -29,7 +29,7 @@ def retrieval_trial(world: RetrievalWorld, changes: Changes, report: Report) -> 
     rows = np.arange(world.sequences.item_count + 1)
 
     def found() -> float:
-        items = KnownItems(towers.items(rows).numpy(), towers.items.attraction.numpy())
+        items = ItemVectors(towers.items(rows).numpy(), towers.items.attraction.numpy())
         top = retrieve(items, towers, table, world.checks, world.seen, world.depth)[1]
         gains, positives = gains_of(world.sequences, world.checks, top, world.ranking)
         return recall(gains >= 1.0, positives, world.depth)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rec_models.configuration import Ranking, Retrieval
 from rec_models.data.dataset import Seen
+from rec_models.eras import ItemVectors
 from rec_models.event_table import EventTable
 from rec_models.examples import Aggregates, Examples, aggregates
 from rec_models.proposals import content_neighbours
@@ -17,14 +18,6 @@ from rec_models.sequences import Indices, Sequences
 from rec_models.training import Given, Phase, requests_of, through_time
 
 FOUND = 100
-
-
-@dataclass(frozen=True, eq=False)
-class KnownItems:
-    """Rows of the item tower at one cut (rec_models.eras.ItemVectors)."""
-
-    vectors: NDArray[np.float32]
-    attraction: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +41,7 @@ class RankingWorld:
     sequences: Sequences
     content: NDArray[np.float32]
     settings: Ranking
-    eras: tuple[KnownItems, ...]
+    eras: tuple[ItemVectors, ...]
     examples: Examples
     known: Aggregates
     checks: Examples
@@ -78,5 +71,5 @@ def ranking_world(given: Given, phase: Phase) -> RankingWorld:
     eras, examples, checks = through_time(given, similar, towers, table, cuts, moments, held_out, phase)
     with phase("features as of each request"):
         known, known_checks = (aggregates(part, given.sequences, given.features_at) for part in (examples, checks))
-    items = tuple(KnownItems(era.vectors, era.attraction) for era in eras)
+    items = tuple(ItemVectors(era.vectors, era.attraction) for era in eras)
     return RankingWorld(given.sequences, given.content, given.ranking, items, examples, known, checks, known_checks)
