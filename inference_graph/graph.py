@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from inference_graph.clients import Clients
@@ -186,6 +188,7 @@ def _pipeline(name: str, surface: Surface, config: GraphConfig, clients: Clients
         surface=name,
         users=Step("user", "history", clients.users, surface.user_timeout_seconds),
         sources=sources,
+        weights=source_weights(surface.sources),
         filters=tuple((_name(f), f) for f in surface.filters if f not in late),
         candidate_limit=surface.candidates,
         hydrators=tuple(Step("hydrator", h.kind, h.build(clients), h.timeout_seconds) for h in surface.hydrators),
@@ -199,6 +202,11 @@ def _pipeline(name: str, surface: Surface, config: GraphConfig, clients: Clients
         overload=overload,
         strict=strict,
     )
+
+
+def source_weights(sources: Sequence[Component]) -> NDArray[np.float32]:
+    """Float32 [sources]; a source from outside may be without one."""
+    return np.array([getattr(source, "weight", 1.0) for source in sources], np.float32)
 
 
 def _name(component: FilterComponent) -> str:

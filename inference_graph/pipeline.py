@@ -15,9 +15,9 @@ from inference_graph import metrics
 from inference_graph.clients import User, UserStore
 from inference_graph.exposure import SHOWN_LATELY, diversity
 from inference_graph.features import TYPE_VALUES
+from inference_graph.fusion import fuse
 from inference_graph.hydrators.user_state import user_state
 from inference_graph.overload import Overload
-from inference_graph.ranking.fusion import fuse
 from inference_graph.run import Run, Step
 from inference_graph.stages import Booster, CandidateHydrator, CandidateSource, Filter, Ranker, Selector
 from inference_graph.types import Candidates, Column, Deadline, Mask, Proposal, Query, Scored, Scores, Selection
@@ -58,11 +58,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """One surface's stages. Filters and boosters are pairs of a name and a component."""
+    """One surface's stages. Filters and boosters are pairs of a name and a component; `weights` float32 [sources] are for fusion."""
 
     surface: str
     users: Step[UserStore]
     sources: tuple[Step[CandidateSource], ...]
+    weights: NDArray[np.float32]
     filters: tuple[tuple[str, Filter], ...]
     candidate_limit: int
     hydrators: tuple[Step[CandidateHydrator], ...]
@@ -155,7 +156,7 @@ class Pipeline:
         usual = min(len(kept), self.candidate_limit)
         limit = usual if self.ranker is None else min(usual, max(query.limit, self.overload.candidates(self.candidate_limit)))
         if len(kept) > limit:
-            order = np.argsort(-fuse(candidates.ranks[kept]), kind="stable")
+            order = np.argsort(-fuse(candidates.ranks[kept], self.weights), kind="stable")
             removed_by[kept[order[limit:]]] = BEYOND_LIMIT
             kept = np.sort(kept[order[:limit]])
         return removed_by, kept, limit < usual
@@ -198,7 +199,7 @@ class Pipeline:
         scored: Scored | None = None
         if self.ranker is not None and len(candidates):
             scored = await run.attempt(self.ranker, partial(self.ranker.component.score, query, candidates), scored)
-        return Scored(fuse(candidates.ranks)) if scored is None else scored
+        return Scored(fuse(candidates.ranks, self.weights)) if scored is None else scored
 
     def _count(self, answer: Answer) -> None:
         query, shown = answer.query, answer.selection.chosen

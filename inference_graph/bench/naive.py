@@ -23,10 +23,10 @@ from inference_graph.catalogue import Catalogue
 from inference_graph.clients import Clients
 from inference_graph.clients.event_format import Keys
 from inference_graph.clients.feature_store import open_feature_store
-from inference_graph.graph import GraphConfig, load_graph
+from inference_graph.fusion import fuse
+from inference_graph.graph import GraphConfig, load_graph, source_weights
 from inference_graph.hydrators.user_state import user_state
 from inference_graph.model_inputs import ranking_inputs
-from inference_graph.ranking.fusion import fuse
 from inference_graph.serving.answers import proposed_by
 from inference_graph.settings import Settings
 from inference_graph.snapshots import SnapshotStore
@@ -67,7 +67,7 @@ class Naive:
         candidates = Candidates.merge([proposal.rows for proposal in proposals])
         for component in surface.filters:
             candidates = candidates.take(component.keep(query, candidates))
-        best = np.argsort(-fuse(candidates.ranks), kind="stable")[: surface.candidates]
+        best = np.argsort(-fuse(candidates.ranks, source_weights(surface.sources)), kind="stable")[: surface.candidates]
         candidates = candidates.take(np.sort(best))
         candidates = candidates.with_scores(await self._scores(query, candidates, [source.kind for source in surface.sources]))
         factors = [booster.factors(query, candidates) for booster in surface.boosts]

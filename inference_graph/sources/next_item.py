@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from inference_graph.clients import Clients
 from inference_graph.features import next_item_scores
+from inference_graph.fusion import WEIGHTS
 from inference_graph.types import Proposal, Query
 
 
@@ -17,6 +18,7 @@ class NextItemSettings(BaseModel):
 
     kind: Literal["next_item"]
     limit: int = Field(200, ge=1, le=5000, description="items proposed at most")
+    weight: float = Field(WEIGHTS["next_item"], gt=0, le=1000, description="of its ranks where those of all sources are fused")
 
     def build(self, clients: Clients) -> NextItem:
         return NextItem(self.limit)

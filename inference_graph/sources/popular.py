@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from inference_graph.clients import Clients
+from inference_graph.fusion import WEIGHTS
 from inference_graph.types import Proposal, Query
 
 
@@ -17,6 +18,7 @@ class PopularSettings(BaseModel):
 
     kind: Literal["popular"]
     limit: int = Field(200, ge=1, le=5000, description="items proposed at most")
+    weight: float = Field(WEIGHTS["popular"], gt=0, le=1000, description="of its ranks where those of all sources are fused")
 
     def build(self, clients: Clients) -> Popular:
         return Popular(self.limit)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from inference_graph.clients import Clients, VectorSearch
 from inference_graph.errors import DependencyUnavailable
 from inference_graph.features import seeds
+from inference_graph.fusion import WEIGHTS
 from inference_graph.grouping import group
 from inference_graph.model_inputs import ages
 from inference_graph.types import Proposal, Query, Rows
@@ -22,6 +23,7 @@ class SimilarToLikedSettings(BaseModel):
 
     kind: Literal["similar_to_liked"]
     limit: int = Field(200, ge=1, le=5000, description="items proposed at most")
+    weight: float = Field(WEIGHTS["similar_to_liked"], gt=0, le=1000, description="of its ranks where those of all sources are fused")
     seeds: int = Field(5, ge=1, le=20, description="liked items to search around")
     half_life_days: float = Field(30.0, gt=0, description="after this long a liking counts half")
     neighbours: int = Field(100, ge=1, le=1000, description="items searched around each seed")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from inference_graph.clients import Clients, ModelServer
 from inference_graph.errors import DependencyBadResponse
+from inference_graph.fusion import WEIGHTS
 from inference_graph.model_inputs import user_inputs
 from inference_graph.types import Proposal, Query
 
@@ -18,6 +19,7 @@ class TwoTowerSettings(BaseModel):
 
     kind: Literal["two_tower"]
     limit: int = Field(300, ge=1, le=5000, description="items proposed at most")
+    weight: float = Field(WEIGHTS["two_tower"], gt=0, le=1000, description="of its ranks where those of all sources are fused")
     timeout_seconds: float = Field(0.1, gt=0, le=10, description="time for the model's answer")
 
     def build(self, clients: Clients) -> TwoTower:

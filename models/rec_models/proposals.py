@@ -1,6 +1,6 @@
 """What the graph's four sources would have proposed at a moment, from what they knew at a cut: the ranker's training candidates.
 
-The algorithms are the serving path's own (inference_graph.features); limits and merging are those of the default graph.yaml.
+The algorithms are the serving path's own (inference_graph.features and .fusion); limits and merging are those of the default graph.yaml.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.features import DAY_SECONDS, RANKED_SOURCES, next_item_scores, seeds
+from inference_graph.fusion import WEIGHTS, fuse
 from rec_models.configuration import Proposing
 from rec_models.data.dataset import Seen
 from rec_models.item_to_item import Neighbours
 from rec_models.sequences import Indices, Sequences
 
 Rows = NDArray[np.int32]
-FUSION_DAMPING = 60.0
+SOURCE_WEIGHTS = np.array([WEIGHTS[name] for name in RANKED_SOURCES], np.float32)
 KEPT_HISTORY = 500
 """How many of a user's newest events the serving path stores."""
 
@@ -73,15 +74,9 @@ def merge(proposals: dict[str, Rows], unwanted: Rows, limit: int) -> tuple[Rows,
         kept = ~np.isin(rows, unwanted)
         rows, ranks = rows[kept], ranks[kept]
     if len(rows) > limit:
-        best = np.sort(np.argsort(-fused(ranks), kind="stable")[:limit])
+        best = np.sort(np.argsort(-fuse(ranks, SOURCE_WEIGHTS), kind="stable")[:limit])
         rows, ranks = rows[best], ranks[best]
     return rows, ranks
-
-
-def fused(ranks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Reciprocal-rank fusion over the last axis, as the serving path's."""
-    scores: NDArray[np.float32] = np.nan_to_num((FUSION_DAMPING + 1) / (FUSION_DAMPING + ranks), nan=0.0).mean(axis=-1)
-    return scores
 
 
 def content_neighbours(vectors: NDArray[np.float32], count: int, chunk: int = 1024) -> Neighbours:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.features import RANKED_SOURCES
+from inference_graph.fusion import fuse
 from rec_models.calibration import fit_platt
 from rec_models.configuration import Ranking, Retrieval
 from rec_models.data.dataset import Seen
@@ -20,7 +21,7 @@ from rec_models.item_to_item import Neighbours
 from rec_models.learning import LearningCurve
 from rec_models.measures import by_rank, ndcg, recall
 from rec_models.popularity import popularity
-from rec_models.proposals import content_neighbours, fused
+from rec_models.proposals import SOURCE_WEIGHTS, content_neighbours
 from rec_models.ranker import Ranker
 from rec_models.ranking_training import RequestTable, fit_ranker, new_ranker, scores_of
 from rec_models.retrieval_training import TwoTower, fit, new_two_tower
@@ -138,7 +139,7 @@ def _retrieval_metrics(given: Given, towers: TwoTower, era: Era, table: EventTab
 
 def _ranking_metrics(checks: Examples, scores: NDArray[np.float32]) -> dict[str, float]:
     relevant, positives = checks.gains >= 1.0, checks.positives
-    orders = {"ranker": scores, "fusion": np.where(checks.candidates > 0, fused(checks.ranks), -np.inf)}
+    orders = {"ranker": scores, "fusion": np.where(checks.candidates > 0, fuse(checks.ranks, SOURCE_WEIGHTS), -np.inf)}
     orders |= {name: by_rank(checks, source) for source, name in enumerate(RANKED_SOURCES)}
     found = {f"ndcg@10 {name}": ndcg(order, relevant, positives) for name, order in orders.items()}
     return {**found, "requests": float(len(checks)), "recall of all candidates": recall(relevant, positives, relevant.shape[1])}

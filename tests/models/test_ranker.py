@@ -7,13 +7,14 @@ import pytest
 import tensorflow as tf
 
 from inference_graph.features import next_item_scores
+from inference_graph.fusion import fuse
 from rec_models.calibration import fit_platt
 from rec_models.data.dataset import Seen
 from rec_models.examples import Examples, choose_moments, cut_times, gains_of
 from rec_models.item_to_item import Neighbours, transitions
 from rec_models.measures import ndcg, recall
 from rec_models.neighbour_lookup import LEAST, NeighbourLookup
-from rec_models.proposals import Sources, content_neighbours, fused, merge, propose
+from rec_models.proposals import SOURCE_WEIGHTS, Sources, content_neighbours, merge, propose
 from rec_models.testing import ITEMS, QUICK_RANKING, small_content, small_sequences
 
 SEQUENCES = small_sequences()
@@ -81,7 +82,8 @@ def test_beyond_the_limit_the_best_fused_candidates_stay():
     proposals = {"two_tower": [1, 2, 3], "similar_to_liked": [3], "next_item": [3, 4], "popular": [9]}
     rows, ranks = merge({name: np.array(rows, np.int32) for name, rows in proposals.items()}, np.empty(0, np.int32), 2)
     assert rows.tolist() == [1, 3]
-    assert fused(ranks)[1] > fused(ranks)[0]
+    fused = fuse(ranks, SOURCE_WEIGHTS)
+    assert fused[1] > fused[0]
 
 
 def test_content_neighbours_are_the_brute_force_ones_and_silent_items_have_none():

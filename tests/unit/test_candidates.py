@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from inference_graph.catalogue import Attribute
 from inference_graph.features import interaction_value, liked, next_item_scores, seeds, tie_break
+from inference_graph.fusion import fuse
 from inference_graph.matching import matches
-from inference_graph.ranking.fusion import fuse
 from inference_graph.testing import make_candidates, make_catalogue
 from inference_graph.types import Candidates, CategoryFilter, ColumnFilter
 
@@ -38,11 +38,18 @@ def test_taking_rows_takes_them_from_every_column():
 @given(PROPOSALS.filter(bool))
 def test_fused_scores_lie_in_the_unit_interval_and_prefer_better_ranks(proposals):
     ranks = Candidates.merge([np.array(p, np.int32) for p in proposals]).ranks
-    scores = fuse(ranks)
+    weights = np.arange(1, ranks.shape[1] + 1, dtype=np.float32)
+    scores = fuse(ranks, weights)
     assert ((scores > 0) & (scores <= 1)).all()
-    assert np.allclose(fuse(np.ones((1, 3), np.float32)), 1.0)
-    better = fuse(np.where(np.isnan(ranks), 1, ranks).astype(np.float32))
+    assert np.allclose(fuse(np.ones_like(ranks), weights), 1.0)
+    better = fuse(np.where(np.isnan(ranks), 1, ranks).astype(np.float32), weights)
     assert (better >= scores).all()
+
+
+def test_a_source_of_more_weight_decides_where_sources_differ():
+    ranks = np.array([[1, np.nan], [np.nan, 1]], np.float32)
+    assert np.argmax(fuse(ranks, np.array([2, 1], np.float32))) == 0
+    assert np.argmax(fuse(ranks, np.array([1, 2], np.float32))) == 1
 
 
 def test_a_liking_is_at_or_above_the_users_mean_and_three_and_a_half_stars():

@@ -144,7 +144,7 @@ def test_an_explanation_becomes_the_rankings_of_every_stage() -> None:
     stages.take({"a": 0, "b": 1, "c": 2, "d": 3}, 0, answer, 0.1)
     shown = {name: rows[0][rows[0] >= 0].tolist() for name, rows in stages.rows.items()}
     assert shown == {
-        "graph": [1, 0], "fusion": [1, 0, 3], "two_tower": [1, 3], "popular": [0, 1], "next_item": [], "similar_to_liked": [],
+        "graph": [1, 0], "fusion": [1, 3, 0], "two_tower": [1, 3], "popular": [0, 1], "next_item": [], "similar_to_liked": [],
     }
     assert stages.scores[0, :2].tolist() == [0.5, 0.25]
 

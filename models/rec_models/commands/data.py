@@ -82,11 +82,14 @@ def synthesize(
       inference-graph data synthesize world --seed 2 --users 500 --items 300 --events 10000
     """
     from rec_models.data.problems import InvalidData
+    from rec_models.progress import counted
     from rec_models.synthetic import make_world, write_world
 
     folder = folder or built_in_folder()
     try:
-        write_world(make_world(seed, users, items, events), folder)
+        with counted("interactions") as begin:
+            world = make_world(seed, users, items, events, begin=begin)
+        write_world(world, folder)
     except ValueError as error:
         raise InvalidData(str(error)) from error
     if as_json:

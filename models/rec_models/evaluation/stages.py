@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.features import RANKED_SOURCES
+from inference_graph.fusion import fuse
 from rec_models.evaluation.rankings import DEPTH, Rows
-from rec_models.proposals import fused
+from rec_models.proposals import SOURCE_WEIGHTS
 
 BEYOND_LIMIT = "candidate_limit"
 
@@ -44,7 +45,7 @@ class Stages:
             own = np.flatnonzero(~np.isnan(ranks[:, source]))
             self._put(name, number, rows[own[np.argsort(ranks[own, source], kind="stable")]].tolist())
         in_order = np.argsort(rows, kind="stable")
-        self._put("fusion", number, rows[in_order][np.argsort(-fused(ranks[in_order]), kind="stable")].tolist())
+        self._put("fusion", number, rows[in_order][np.argsort(-fuse(ranks[in_order], SOURCE_WEIGHTS), kind="stable")].tolist())
 
     def _put(self, name: str, number: int, rows: list[int]) -> None:
         self.rows[name][number, : len(rows[:DEPTH])] = rows[:DEPTH]

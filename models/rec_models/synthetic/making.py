@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from inference_graph.features import DAY_SECONDS
+from rec_models.progress import Begin
 from rec_models.synthetic.planting import CATEGORIES, plant_items, plant_successors, plant_tastes
 from rec_models.synthetic.world import Floats, Ints, Strengths, World
 
@@ -20,7 +21,12 @@ POPULARITY_SWING = 2.0
 
 
 def make_world(
-    seed: int = 1, users: int = 2_000, items: int = 1_000, events: int = 60_000, strengths: Strengths | None = None
+    seed: int = 1,
+    users: int = 2_000,
+    items: int = 1_000,
+    events: int = 60_000,
+    strengths: Strengths | None = None,
+    begin: Begin = lambda total, done: lambda more: None,
 ) -> World:
     """A world of exactly that size. Raises ValueError where the events do not fit the users and items."""
     if items < 50 or users < 1 or events < FEWEST_EVENTS * users or events > users * items * MOST_EVENTS_SHARE * 0.5:
@@ -31,7 +37,7 @@ def make_world(
     rng = np.random.Generator(np.random.PCG64(seed))
     world = _without_events(rng, seed, users, items, strengths or Strengths())
     event_users, event_times = _moments(rng, _event_counts(rng, users, events, int(items * MOST_EVENTS_SHARE)))
-    event_items = _choices(rng, world, event_users, event_times)
+    event_items = _choices(rng, world, event_users, event_times, begin)
     stars = _stars(rng, world, event_users, event_items, event_times)
     order = np.lexsort((event_items, event_users, event_times))
     return replace(
@@ -99,13 +105,14 @@ def _moments(rng: np.random.Generator, counts: Ints) -> tuple[Ints, Floats]:
     return users, BEGINNING + times + position
 
 
-def _choices(rng: np.random.Generator, world: World, users: Ints, times: Floats) -> Ints:
+def _choices(rng: np.random.Generator, world: World, users: Ints, times: Floats, begin: Begin) -> Ints:
     """Draws every user's n-th item at once, n = 0, 1, ..., by Gumbel's maximum: exact draws from the softmax."""
     items = np.full(len(users), -1, np.int64)
     first = np.searchsorted(users, np.arange(len(world.user_ids)))
     counts = np.bincount(users, minlength=len(world.user_ids))
     seen = np.zeros((len(world.user_ids), len(world.item_ids)), np.bool_)
     newest = np.full((len(world.user_ids), world.strengths.successor_depth), -1, np.int64)
+    advance = begin(len(users), 0)
     for position in range(int(counts.max())):
         acting = np.flatnonzero(counts > position)
         events = first[acting] + position
@@ -115,6 +122,7 @@ def _choices(rng: np.random.Generator, world: World, users: Ints, times: Floats)
         items[events] = chosen
         seen[acting, chosen] = True
         newest[acting] = np.column_stack([chosen, newest[acting, :-1]])
+        advance(len(acting))
     return items
 
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "recommender"
 COMPONENTS = ("transformer", "retrieval", "ranking")
 
+HOME = yaml.safe_load((CHART / "files/graph.yaml").read_text())["surfaces"]["home"]
+
 # What is looked for here are lost requests and lost parts of answers. On machines that the whole cluster shares with its clients a step
 # may be late with nothing wrong, so that the graph is given time.
 PATIENT: dict[str, Any] = {
@@ -25,12 +27,7 @@ PATIENT: dict[str, Any] = {
     "surfaces": {
         "home": {
             "user_timeout_seconds": 2,
-            "sources": [
-                {"kind": "two_tower", "limit": 300, "timeout_seconds": 2},
-                {"kind": "similar_to_liked", "limit": 200, "seeds": 5, "half_life_days": 30, "neighbours": 100, "timeout_seconds": 2},
-                {"kind": "next_item", "limit": 200},
-                {"kind": "popular", "limit": 200},
-            ],
+            "sources": [{**source, **({"timeout_seconds": 2} if "timeout_seconds" in source else {})} for source in HOME["sources"]],
             "ranker": {"kind": "served_ranker", "timeout_seconds": 2},
         }
     },
