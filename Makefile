@@ -126,12 +126,14 @@ lint: $(READY)
 check-old-tensorflow: .venv-tf218/ready
 	.venv-tf218/bin/python tests/models/run_in_old_tensorflow.py
 
+# Feast asks for SQLAlchemy's extra `mypy`: a type checker with all that it needs, which nothing in an image imports.
+WITHOUT_MYPY := $(addprefix --no-emit-package ,mypy mypy-extensions ast-serialize librt pathspec types-greenlet)
 COMPILE = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
 lock: $(READY)
 	$(COMPILE) pyproject.toml --all-extras -o requirements.lock
-	$(COMPILE) pyproject.toml -c requirements.lock -o transformers/recommender/requirements.lock
-	$(COMPILE) pyproject.toml --extra jobs -c requirements.lock -o models/requirements.lock
-	$(COMPILE) pyproject.toml --extra jobs --group ray -c requirements.lock -o models/ray/requirements.lock
+	$(COMPILE) pyproject.toml -c requirements.lock $(WITHOUT_MYPY) -o transformers/recommender/requirements.lock
+	$(COMPILE) pyproject.toml --extra jobs -c requirements.lock $(WITHOUT_MYPY) -o models/requirements.lock
+	$(COMPILE) pyproject.toml --extra jobs --group ray -c requirements.lock $(WITHOUT_MYPY) -o models/ray/requirements.lock
 	$(COMPILE) --group model-server --no-deps -c requirements.lock -o models/model_server/requirements.lock
 	$(COMPILE) --group build -c requirements.lock -o requirements-build.lock
 	$(COMPILE) --group cluster -o tests/cluster/bed/images/services/requirements.lock

@@ -55,6 +55,11 @@ def test_only_the_model_server_holds_tensorflow():
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
+def test_no_image_holds_the_type_checker_that_feast_asks_for(folder):
+    assert {"mypy", "librt", "ast-serialize"} & set(locked(Path(folder) / "requirements.lock")) == set()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_every_requirement_has_hashes(folder):
     blocks = re.split(r"\n(?=\S)", (Path(folder) / "requirements.lock").read_text())
     assert [block.partition(" ")[0] for block in blocks if "==" in block.partition("\n")[0] and "--hash=sha256:" not in block] == []
