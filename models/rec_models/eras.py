@@ -81,7 +81,7 @@ def retrieve(
         return users, tf.math.top_k((without_history(scores, histories) if seen.mode == "ever" else scores)[:, 1:], count).indices
 
     chunk = max(1, min(CHUNK, SCORES // len(items.vectors)))
-    parts = [answer(tf.constant(moments[start : start + chunk], tf.int32)) for start in range(0, len(moments), chunk)]
+    parts = [answer(tf.constant(moments[start : start + chunk], tf.int32)) for start in range(0, max(1, len(moments)), chunk)]
     return np.concatenate([users.numpy() for users, _ in parts]), np.concatenate([top.numpy() for _, top in parts])
 
 

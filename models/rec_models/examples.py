@@ -13,6 +13,7 @@ from rec_models.configuration import Ranking
 from rec_models.sequences import Indices, Sequences
 
 Floats = NDArray[np.float32]
+LEAST_MOMENTS = 3
 
 
 class FeaturesAt(Protocol):
@@ -96,12 +97,31 @@ def cut_times(sequences: Sequences, shares: tuple[float, ...]) -> NDArray[np.flo
 
 def choose_moments(sequences: Sequences, cuts: NDArray[np.float64], settings: Ranking) -> Indices:
     """Random moments from the first cut on, in order of time; a user with n of them is drawn from n^0.5 times as often as with one."""
-    random = np.random.default_rng(settings.seed)
     moments = np.unique(sequences.moment)
-    moments = moments[sequences.times[moments] >= cuts[0]]
+    return _drawn(sequences, moments[sequences.times[moments] >= cuts[0]], settings.requests, settings.seed)
+
+
+def newest_of_users(sequences: Sequences, share: float) -> NDArray[np.bool_]:
+    """Whether an event is of its user's newest moments, [events]: that share of the moments, one at least where there are three."""
+    number = sequences.moment_number
+    last = np.full(len(sequences.user_ids), -1, np.int64)
+    np.maximum.at(last, sequences.users, number)
+    count = last[sequences.users] - number[sequences.first] + 1
+    newest = np.where(count >= LEAST_MOMENTS, np.ceil(share * count), 0)
+    return last[sequences.users] - number < newest
+
+
+def choose_newest_moments(sequences: Sequences, newest: NDArray[np.bool_], before: float, settings: Ranking) -> Indices:
+    """Random ones of the moments of these events, all before that time, in order of time; users with many are drawn less, as above."""
+    moments = np.unique(sequences.moment)
+    return _drawn(sequences, moments[newest[moments] & (sequences.times[moments] < before)], settings.newest_requests, settings.seed)
+
+
+def _drawn(sequences: Sequences, moments: Indices, count: int, seed: int) -> Indices:
+    random = np.random.default_rng(seed)
     weight = np.bincount(sequences.users[moments], minlength=len(sequences.user_ids))[sequences.users[moments]] ** -0.5
     luck = random.exponential(size=len(moments)) / weight
-    chosen = moments[np.argsort(luck, kind="stable")[: settings.requests]]
+    chosen = moments[np.argsort(luck, kind="stable")[:count]]
     in_order: Indices = chosen[np.argsort(sequences.times[chosen], kind="stable")]
     return in_order
 

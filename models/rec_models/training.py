@@ -16,7 +16,16 @@ from rec_models.configuration import Ranking, Retrieval
 from rec_models.data.dataset import Seen
 from rec_models.eras import Era, era_of, examples_of, retrieve
 from rec_models.event_table import EventTable
-from rec_models.examples import Examples, FeaturesAt, aggregates, choose_moments, cut_times, gains_of
+from rec_models.examples import (
+    Examples,
+    FeaturesAt,
+    aggregates,
+    choose_moments,
+    choose_newest_moments,
+    cut_times,
+    gains_of,
+    newest_of_users,
+)
 from rec_models.item_to_item import Neighbours
 from rec_models.learning import LearningCurve
 from rec_models.measures import by_rank, ndcg, recall
@@ -67,9 +76,12 @@ def train_models(given: Given, phase: Phase) -> Trained:
     sequences, ranking = given.sequences, given.ranking
     with phase("nearness of content"):
         similar = content_neighbours(given.content, ranking.proposing.neighbours)
-    cuts, moments, held_out = requests_of(given)
+    past = past_requests(given)
     towers, table = new_two_tower(given.content, given.retrieval), EventTable(sequences)
-    eras, examples, checks = through_time(given, similar, towers, table, cuts, moments, held_out, phase)
+    eras, after_cuts, checks = through_time(given, similar, towers, table, past, phase)
+    found = _retrieval_metrics(given, towers, eras[-1], table, checks)
+    newest_era, at_newest = at_newest_moments(given, similar, towers, table, past, phase)
+    eras, examples = [*eras, newest_era], Examples.joined([after_cuts, at_newest])
     with phase("features as of each request"):
         known, known_checks = (aggregates(part, sequences, given.features_at) for part in (examples, checks))
     requests = RequestTable(examples, known, eras, given.content, table)
@@ -80,19 +92,40 @@ def train_models(given: Given, phase: Phase) -> Trained:
         scores = scores_of(ranker, RequestTable(checks, known_checks, eras, given.content, table))
         present = checks.candidates > 0
         ranker.calibrate(*fit_platt(scores[present], checks.gains[present] >= 1.0))
-        metrics = {**_retrieval_metrics(given, towers, eras[-1], table, checks), **_ranking_metrics(checks, scores)}
+        metrics = {**found, **_ranking_metrics(checks, scores)}
     with phase("retrieval, all interactions") as advance:
         retrieval_curve = fit(towers, sequences, given.retrieval, given.retrieval.final_share, advance)
         era = _era(given, similar, towers, sequences, float(sequences.times.max()))
     learning = {"retrieval": retrieval_curve, "ranking": ranking_curve}
-    return Trained(towers, ranker, era, tuple(cuts.tolist()), float(sequences.times[held_out].min()), metrics, learning, requests)
+    return Trained(towers, ranker, era, tuple(past.cuts.tolist()), past.judged_from, metrics, learning, requests)
 
 
-def requests_of(given: Given) -> tuple[NDArray[np.float64], Indices, Indices]:
-    """The cuts, the moments of requests, and the newest of those, on which nothing is trained."""
-    cuts = cut_times(given.sequences, given.ranking.cuts)
-    moments = choose_moments(given.sequences, cuts, given.ranking)
-    return cuts, moments, moments[int(len(moments) * (1 - given.ranking.held_out)) :]
+@dataclass(frozen=True, eq=False)
+class PastRequests:
+    """The moments of the ranker's requests. Times in seconds since 1970.
+
+    `after_cuts` are asked for with what was known at the cut before them; from `judged_from` on they only judge. `newest` are of
+    each user's newest moments, asked for with `settled`, all else that ever happened: as when served, when the towers know what a
+    user and all others did until now. After a cut they know less of both.
+    """
+
+    cuts: NDArray[np.float64]
+    after_cuts: Indices
+    judged_from: float
+    held_out: Indices
+    newest: Indices
+    settled: Sequences
+
+
+def past_requests(given: Given) -> PastRequests:
+    sequences, ranking = given.sequences, given.ranking
+    cuts = cut_times(sequences, ranking.cuts)
+    moments = choose_moments(sequences, cuts, ranking)
+    held_out = moments[int(len(moments) * (1 - ranking.held_out)) :]
+    judged_from = float(sequences.times[held_out].min())
+    of_newest = newest_of_users(sequences, ranking.newest_share)
+    newest = choose_newest_moments(sequences, of_newest, judged_from, ranking)
+    return PastRequests(cuts, moments, judged_from, held_out, newest, sequences.where(~of_newest))
 
 
 def through_time(
@@ -100,29 +133,41 @@ def through_time(
     similar: Neighbours,
     towers: TwoTower,
     table: EventTable,
-    cuts: NDArray[np.float64],
-    moments: Indices,
-    held_out: Indices,
+    past: PastRequests,
     phase: Phase,
 ) -> tuple[list[Era], Examples, Examples]:
     """At each cut the towers learn on, then answer the requests up to the next one: to train on, thinned, and held-out, whole."""
     sequences, ranking, random = given.sequences, given.ranking, np.random.default_rng(given.ranking.seed)
+    cuts, moments = past.cuts, past.after_cuts
     number = np.searchsorted(cuts, sequences.times[moments], side="right") - 1
     eras: list[Era] = []
     parts: list[Examples] = []
     checks: list[Examples] = []
     for cut, time in enumerate(cuts.tolist()):
         with phase(f"retrieval, cut {cut + 1} of {len(cuts)}") as advance:
-            fit(towers, sequences.before(time), given.retrieval, given.retrieval.refresh_share if cut else 1.0, advance)
+            fit(towers, past.settled.before(time), given.retrieval, given.retrieval.refresh_share if cut else 1.0, advance)
         with phase("requests of the past") as advance:
             eras.append(_era(given, similar, towers, sequences.before(time), time - 1.0))
             own = moments[number == cut]
             whole = examples_of(eras[-1], cut, towers, sequences, table, own, given.seen, ranking)
-            checked = np.isin(own, held_out)
+            checked = np.isin(own, past.held_out)
             parts.append(whole.take(~checked).thinned(ranking.sampled_candidates, random))
             checks.append(whole.take(checked))
             advance(1.0 / len(cuts))
     return eras, Examples.joined(parts), Examples.joined(checks)
+
+
+def at_newest_moments(
+    given: Given, similar: Neighbours, towers: TwoTower, table: EventTable, past: PastRequests, phase: Phase
+) -> tuple[Era, Examples]:
+    """The last era of training, numbered after those of the cuts, and its requests, thinned."""
+    ranking = given.ranking
+    with phase("retrieval, all but the newest") as advance:
+        fit(towers, past.settled, given.retrieval, given.retrieval.refresh_share, advance)
+    with phase("requests of the newest moments"):
+        era = _era(given, similar, towers, past.settled, float(given.sequences.times.max()))
+        whole = examples_of(era, len(past.cuts), towers, given.sequences, table, past.newest, given.seen, ranking)
+        return era, whole.thinned(ranking.sampled_candidates, np.random.default_rng(ranking.seed))
 
 
 def _era(given: Given, similar: Neighbours, towers: TwoTower, known: Sequences, time: float) -> Era:

@@ -10,12 +10,15 @@ from inference_graph.features import next_item_scores
 from inference_graph.fusion import fuse
 from rec_models.calibration import fit_platt
 from rec_models.data.dataset import Seen
-from rec_models.examples import Examples, choose_moments, cut_times, gains_of
+from rec_models.eras import retrieve
+from rec_models.event_table import EventTable
+from rec_models.examples import Examples, choose_moments, cut_times, gains_of, newest_of_users
 from rec_models.item_to_item import Neighbours, transitions
 from rec_models.measures import ndcg, recall
 from rec_models.neighbour_lookup import LEAST, NeighbourLookup
 from rec_models.proposals import SOURCE_WEIGHTS, Sources, content_neighbours, merge, propose
 from rec_models.testing import ITEMS, QUICK_RANKING, small_content, small_sequences
+from rec_models.training import past_requests
 
 SEQUENCES = small_sequences()
 
@@ -34,6 +37,33 @@ def test_requests_lie_after_the_first_cut_in_order_of_time():
     assert (times >= cuts[0]).all()
     assert (np.diff(times) >= 0).all()
     assert len(np.unique(moments)) == len(moments)
+
+
+def test_the_newest_of_a_user_are_a_share_of_the_moments_and_of_three_at_least_one():
+    newest = newest_of_users(SEQUENCES, 0.1)
+    expected = np.ceil(0.1 * np.bincount(SEQUENCES.users))
+    assert np.bincount(SEQUENCES.users[newest]).tolist() == expected.tolist()
+    assert (SEQUENCES.times[newest] >= 3_600.0 + SEQUENCES.times[SEQUENCES.first[newest]]).all()
+    first = np.arange(len(SEQUENCES)) - SEQUENCES.first
+    assert newest_of_users(SEQUENCES.where(first < 3), 0.1).sum() == len(SEQUENCES.user_ids)
+    assert not newest_of_users(SEQUENCES.where(first < 2), 0.1).any()
+
+
+def test_what_is_asked_for_last_was_not_learned_before_and_is_older_than_what_judges(given):
+    past = past_requests(given)
+    sequences = given.sequences
+    assert len(past.newest) > 0
+    assert (sequences.times[past.newest] < past.judged_from).all()
+    assert past.judged_from == sequences.times[past.held_out].min()
+    learned = set(zip(past.settled.users.tolist(), past.settled.times.tolist(), strict=True))
+    assert not learned & set(zip(sequences.users[past.newest].tolist(), sequences.times[past.newest].tolist(), strict=True))
+    assert len(past.settled) == len(sequences) - newest_of_users(sequences, QUICK_RANKING.newest_share).sum()
+
+
+def test_nothing_is_retrieved_for_no_request(trained):
+    users, rows = retrieve(trained.era, trained.towers, EventTable(SEQUENCES), np.empty(0, np.int64), Seen("ever"), 5)
+    assert users.shape[0] == 0
+    assert rows.shape == (0, 5)
 
 
 def test_positives_are_what_the_same_user_did_next_and_later_ones_weigh_less():

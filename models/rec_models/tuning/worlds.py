@@ -15,7 +15,7 @@ from rec_models.examples import Aggregates, Examples, aggregates
 from rec_models.proposals import content_neighbours
 from rec_models.retrieval_training import new_two_tower
 from rec_models.sequences import Indices, Sequences
-from rec_models.training import Given, Phase, requests_of, through_time
+from rec_models.training import Given, Phase, at_newest_moments, past_requests, through_time
 
 FOUND = 100
 
@@ -57,19 +57,22 @@ def without_newest(given: Given, moments: int) -> Given:
 
 
 def retrieval_world(given: Given, phase: Phase) -> RetrievalWorld:
-    held_out = requests_of(given)[2]
-    cut = float(given.sequences.times[held_out].min())
-    return RetrievalWorld(given.sequences, given.content, given.seen, given.retrieval, given.ranking, cut, held_out)
+    past = past_requests(given)
+    return RetrievalWorld(
+        given.sequences, given.content, given.seen, given.retrieval, given.ranking, past.judged_from, past.held_out
+    )
 
 
 def ranking_world(given: Given, phase: Phase) -> RankingWorld:
     """Trains the towers through time, as `train` does, and keeps what the ranker is given."""
     with phase("nearness of content"):
         similar = content_neighbours(given.content, given.ranking.proposing.neighbours)
-    cuts, moments, held_out = requests_of(given)
+    past = past_requests(given)
     towers, table = new_two_tower(given.content, given.retrieval), EventTable(given.sequences)
-    eras, examples, checks = through_time(given, similar, towers, table, cuts, moments, held_out, phase)
+    eras, after_cuts, checks = through_time(given, similar, towers, table, past, phase)
+    newest_era, at_newest = at_newest_moments(given, similar, towers, table, past, phase)
+    examples = Examples.joined([after_cuts, at_newest])
     with phase("features as of each request"):
         known, known_checks = (aggregates(part, given.sequences, given.features_at) for part in (examples, checks))
-    items = tuple(ItemVectors(era.vectors, era.attraction) for era in eras)
+    items = tuple(ItemVectors(era.vectors, era.attraction) for era in [*eras, newest_era])
     return RankingWorld(given.sequences, given.content, given.ranking, items, examples, known, checks, known_checks)
