@@ -31,7 +31,7 @@ def configurations(quick: bool) -> tuple[Retrieval, Ranking]:
         retrieval, ranking = retrieval.model_copy(update=own), ranking.model_copy(update=own)
     if not quick:
         return retrieval, ranking
-    fewer = {"cuts": ranking.cuts[-1:], "requests": ranking.requests // 30}
+    fewer = {"cuts": ranking.cuts[-1:], "requests": ranking.requests // 30, "newest_requests": ranking.newest_requests // 30}
     return retrieval.model_copy(update=QUICK), ranking.model_copy(update={**QUICK, **fewer})
 
 
