@@ -67,7 +67,7 @@ def test_configurations_begin_with_the_present_one_and_all_of_them_are_allowed(m
 
 
 def test_a_trial_reports_at_equal_shares_of_its_training_and_gets_better(towers_world: RetrievalWorld, ranker_world: RankingWorld) -> None:
-    for world, trial, change in [(towers_world, retrieval_trial, {"heads": 1}), (ranker_world, ranking_trial, {"dropout": 0.0})]:
+    for world, trial, change in [(towers_world, retrieval_trial, {"heads": 1}), (ranker_world, ranking_trial, {"learning_rate": 0.001})]:
         reported: list[tuple[int, float]] = []
         trial(world, change, lambda number, value, to=reported: to.append((number, value)))  # type: ignore[operator]
         assert [number for number, _ in reported] == list(range(1, REPORTS + 1))
