@@ -15,11 +15,12 @@ MOST_REQUESTS, CHUNK = 4000, 64
 
 
 def write_examples(path: Path, requests: RequestTable) -> None:
-    """Of at most MOST_REQUESTS requests, drawn by lot: signals float32 [pairs, G] (NaN = unknown), gains float32 [pairs] and
-    sizes int32 [requests], how many pairs are each request's.
+    """Of at most MOST_REQUESTS requests, evenly over time and in its order: signals float32 [pairs, G] (NaN = unknown), gains
+    float32 [pairs] and sizes int32 [requests], how many pairs are each request's.
     """
     useful = np.flatnonzero(requests.gains.numpy().max(axis=1, initial=0.0) > 0)
-    chosen = np.random.default_rng(0).permutation(useful)[:MOST_REQUESTS]
+    useful = useful[np.argsort(requests.day.numpy()[useful], kind="stable")]
+    chosen = useful[np.unique(np.linspace(0, len(useful) - 1, min(MOST_REQUESTS, len(useful))).astype(int))]
     signals, gains, sizes = [], [], []
     for start in range(0, len(chosen), CHUNK):
         numbers = tf.constant(chosen[start : start + CHUNK], tf.int32)

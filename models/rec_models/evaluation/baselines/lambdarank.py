@@ -22,7 +22,7 @@ LABELS = 3
 
 @dataclass(frozen=True, eq=False)
 class Trees:
-    """`validation` is NDCG@10 among the candidates of a fifth of the requests that the ranker was taught with."""
+    """`validation` is NDCG@10 among the candidates of the newest requests that the ranker was taught with."""
 
     booster: lightgbm.Booster
     settings: Mapping[str, float]
@@ -38,10 +38,10 @@ def grow(examples: Path) -> Trees:
     """The best of all settings; `examples` are those of rec_models.written_examples."""
     with np.load(examples) as file:
         signals, labels, sizes = file["signals"], np.ceil(file["gains"] * LABELS).astype(np.int32), file["sizes"]
-    first = int(len(sizes) * (1 - VALIDATION))
-    edge = int(sizes[:first].sum())
-    taught = lightgbm.Dataset(signals[:edge], labels[:edge], group=sizes[:first], free_raw_data=False)
-    checked = lightgbm.Dataset(signals[edge:], labels[edge:], group=sizes[first:], reference=taught, free_raw_data=False)
+    old = int(len(sizes) * (1 - VALIDATION))
+    edge = int(sizes[:old].sum())
+    taught = lightgbm.Dataset(signals[:edge], labels[:edge], group=sizes[:old], free_raw_data=False)
+    checked = lightgbm.Dataset(signals[edge:], labels[edge:], group=sizes[old:], reference=taught, free_raw_data=False)
     trials = [_grown(taught, checked, *setting) for setting in itertools.product(LEAVES, LEAST_IN_A_LEAF, RATES)]
     best = max(trials, key=lambda trial: trial.validation)
     return Trees(best.booster, best.settings, best.validation, len(trials))
