@@ -21,5 +21,5 @@ def fuse(ranks: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np
         return np.ones(ranks.shape[:-1], np.float32)
     reciprocal = (DAMPING + 1) / (DAMPING + ranks)
     reciprocal[np.isnan(reciprocal)] = 0.0
-    scores: NDArray[np.float32] = np.maximum(reciprocal @ (weights / weights.sum()), _LEAST)
+    scores: NDArray[np.float32] = np.clip(reciprocal @ weights / weights.sum(), _LEAST, 1.0)
     return scores

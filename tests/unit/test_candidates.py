@@ -46,6 +46,12 @@ def test_fused_scores_lie_in_the_unit_interval_and_prefer_better_ranks(proposals
     assert (better >= scores).all()
 
 
+@given(st.lists(st.floats(0.125, 1000, width=32), min_size=1, max_size=6))
+def test_first_place_everywhere_is_one_whatever_the_weights(weights):
+    score = fuse(np.ones((1, len(weights)), np.float32), np.array(weights, np.float32))[0]
+    assert 1 - 1e-5 < score <= 1
+
+
 def test_a_source_of_more_weight_decides_where_sources_differ():
     ranks = np.array([[1, np.nan], [np.nan, 1]], np.float32)
     assert np.argmax(fuse(ranks, np.array([2, 1], np.float32))) == 0
