@@ -94,7 +94,8 @@ def _reliability(report: Report) -> str:
 
 def _learning(report: Report) -> str:
     curves = {name: [(100.0 * share, loss) for share, loss in model["learning"]] for name, model in report["models"].items()}
-    plots = (svg.lines({f"{name}: loss": curve}, "percent of the training steps", "loss") for name, curve in curves.items())
+    across = "percent of the training steps"
+    plots = (svg.lines({f"{name}: loss": curve}, across, "loss", from_zero=False) for name, curve in curves.items())
     return f"<h2>Learning curves</h2>{''.join(plots)}"
 
 

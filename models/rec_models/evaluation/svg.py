@@ -33,12 +33,14 @@ def bars(rows: Sequence[tuple[str, float, float, float]], strong: str) -> str:
     return _svg(8 + len(rows) * BAR, parts)
 
 
-def lines(curves: Mapping[str, Sequence[Point]], across: str, up: str, diagonal: bool = False, logarithmic: bool = False) -> str:
-    """One line a curve; `diagonal` draws where both are equal; a logarithmic axis across where asked."""
+def lines(
+    curves: Mapping[str, Sequence[Point]], across: str, up: str, diagonal: bool = False, logarithmic: bool = False, from_zero: bool = True
+) -> str:
+    """One line a curve; `diagonal` draws where both are equal; where asked, the axis across is logarithmic, the one up fits the values."""
     points = [point for curve in curves.values() for point in curve]
     if not points:
         return ""
-    axes = _Axes(points, logarithmic, same=diagonal)
+    axes = _Axes(points, logarithmic, same=diagonal, from_zero=from_zero)
     parts = [axes.drawn(across, up)]
     if diagonal:
         (x0, y0), (x1, y1) = axes.at((0.0, 0.0)), axes.at((axes.right, axes.right))
@@ -55,7 +57,7 @@ def lines(curves: Mapping[str, Sequence[Point]], across: str, up: str, diagonal:
 
 def points(places: Mapping[str, Point], across: str, up: str, strong: str) -> str:
     """Labelled points; the axis across is logarithmic."""
-    axes = _Axes(list(places.values()), logarithmic=True, same=False)
+    axes = _Axes(list(places.values()), logarithmic=True, same=False, from_zero=True)
     parts, written = [axes.drawn(across, up)], list[Point]()
     for (x, y), name in sorted((axes.at(place), name) for name, place in places.items()):
         colour = COLOURS[0] if name == strong else "#495057"
@@ -72,30 +74,31 @@ def points(places: Mapping[str, Point], across: str, up: str, strong: str) -> st
 class _Axes:
     """From values to places in the picture."""
 
-    def __init__(self, points: Sequence[Point], logarithmic: bool, same: bool) -> None:
+    def __init__(self, points: Sequence[Point], logarithmic: bool, same: bool, from_zero: bool) -> None:
         self.logarithmic = logarithmic
-        across = [self._scaled(x) for x, _ in points]
-        high = HEADROOM * max(y for _, y in points) or 1.0
+        across, up = [self._scaled(x) for x, _ in points], [y for _, y in points]
         self.left, self.right = (min(across), max(across)) if logarithmic else (0.0, max(across) or 1.0)
-        self.top = high
+        self.bottom = 0.0 if from_zero else min(up)
+        self.top = self.bottom + (HEADROOM * (max(up) - self.bottom) or 1.0)
         if same:
-            self.right = self.top = max(self.right, high)
+            self.right = self.top = max(self.right, self.top)
         if self.right == self.left:
             self.right += 1.0
 
     def at(self, point: Point) -> Point:
         share = (self._scaled(point[0]) - self.left) / (self.right - self.left)
-        return LEFT + share * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - point[1] / self.top * (HEIGHT - TOP - BOTTOM)
+        height = (point[1] - self.bottom) / (self.top - self.bottom)
+        return LEFT + share * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - height * (HEIGHT - TOP - BOTTOM)
 
     def drawn(self, across: str, up: str) -> str:
         base, right = HEIGHT - BOTTOM, WIDTH - RIGHT
         marks = [
             f'<text x="{self.at((tick, 0.0))[0]:.1f}" y="{base + 18}" text-anchor="middle">{tick:.6g}</text>'
-            for tick in (_by_factors(10**self.left, 10**self.right) if self.logarithmic else _even(self.right))
+            for tick in (_by_factors(10**self.left, 10**self.right) if self.logarithmic else _even(0.0, self.right))
         ]
         marks += [
             f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#e9ecef"/><text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.6g}</text>'
-            for value, y in ((tick, base - tick / self.top * (base - TOP)) for tick in _even(self.top))
+            for value, y in ((tick, self.at((0.0, tick))[1]) for tick in _even(self.bottom, self.top))
         ]
         names = f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(across)}</text>'
         names += f'<text x="{LEFT}" y="{TOP - 3}" font-size="12">{escape(up)}</text>'
@@ -105,11 +108,12 @@ class _Axes:
         return math.log10(max(x, 1e-6)) if self.logarithmic else x
 
 
-def _even(most: float) -> list[float]:
-    """Round values from 0 up to `most`, at most six."""
-    unit = 10.0 ** math.floor(math.log10(most))
-    step = next(step for step in (unit / 5, unit / 2, unit, 2 * unit) if most / step < 6)
-    return [step * number for number in range(int(most / step * (1 + 1e-9)) + 1)]
+def _even(low: float, high: float) -> list[float]:
+    """Round values from `low` to `high`, at most six."""
+    span = high - low
+    unit = 10.0 ** math.floor(math.log10(span))
+    step = next(step for step in (unit / 5, unit / 2, unit, 2 * unit) if span / step < 6)
+    return [step * number for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
 def _by_factors(low: float, high: float) -> list[float]:
