@@ -53,6 +53,30 @@ def test_a_movielens_folder_gives_years_genres_and_tags(tmp_path: Path) -> None:
     assert (data.description.kind, data.description.seen.mode, data.description.columns) == ("ratings", "ever", {"year": "number"})
 
 
+def test_an_old_movielens_folder_is_read_without_headers_in_either_encoding(tmp_path: Path) -> None:
+    folder = write(tmp_path / "ml-1m", ratings_dat="1::10::5::100\n2::9::3::50\n", users_dat="1::F::1::10::48067\n")
+    films = "9::Cité des enfants perdus, La (1995)::Drama|Fantasy\n10::Toy Story (1995)::Comedy\n"
+    for encoding in ("latin-1", "utf-8"):
+        (folder / "movies.dat").write_bytes(films.encode(encoding))
+        data = prepared(folder)
+        assert data.items.select("item_id", "title", "categories", "year").rows() == [
+            ("10", "Toy Story (1995)", ["Comedy"], 1995.0),
+            ("9", "Cité des enfants perdus, La (1995)", ["Drama", "Fantasy"], 1995.0),
+        ]
+        assert data.interactions.select("user_id", "item_id", "value").rows() == [("2", "9", 3.0), ("1", "10", 5.0)]
+
+
+def test_an_old_movielens_line_without_all_fields_is_named(tmp_path: Path) -> None:
+    folder = write(tmp_path / "ml-1m", ratings_dat="1::10::5::100\n2::9::3\n")
+    with pytest.raises(InvalidData, match=r"ratings.dat:2: .*expected 4 fields between '::' \(userId, movieId, rating, timestamp\), got 3"):
+        prepared(folder)
+
+
+def test_a_dat_file_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidData, match=r"events\.dat: expected MovieLens' ratings\.dat"):
+        prepared(write(tmp_path / "other", events_dat="1,2,3\n"))
+
+
 def test_a_quantity_makes_purchases_and_repeats_switch_seen_off(tmp_path: Path) -> None:
     rows = "user_id,item_id,timestamp,quantity\na,x,1,2\na,x,5,1\nb,y,3,10\n"
     items = "item_id,title,price,maker\nx,Lamp,2.5,Acme\ny,Shade,,\n"

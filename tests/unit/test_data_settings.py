@@ -56,7 +56,7 @@ def test_stars_beyond_five_are_pointed_out(tmp_path: Path) -> None:
         ("file: {}", "dataset.yaml: file: unknown key, expected one of files, columns, kinds, seen, ties"),
         ("files: {interaction: a.csv}", "files.interaction: unknown key, expected one of interactions, items, users, tags"),
         ("files: {items: missing.csv}", "files.items: "),
-        ("files: {items: items.xlsx}", "files.items: expected a name that ends in .csv, .csv.gz, .parquet, got 'items.xlsx'"),
+        ("files: {items: items.xlsx}", "files.items: expected a name that ends in .csv, .csv.gz, .parquet, .dat, got 'items.xlsx'"),
         ("columns: {weight: amount}", "columns.weight: no file has a column 'amount' (interactions.csv: user_id, item_id, timestamp)"),
         ("kinds: {interactions: ratings}", "expected a column 'rating', got user_id, item_id, timestamp"),
         ("kinds: {columns: {price: money}}", "kinds.columns.price: input should be 'number', 'text' or 'skip', got 'money'"),

@@ -42,7 +42,7 @@ class Strict(BaseModel):
 
 
 class Files(Strict):
-    """File names relative to the folder: .csv, .csv.gz or .parquet."""
+    """File names relative to the folder, in one of tables.FORMATS."""
 
     interactions: str | None = None
     items: str | None = None

@@ -14,7 +14,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-FORMATS = (".csv", ".csv.gz", ".parquet")
+FORMATS = (".csv", ".csv.gz", ".parquet", ".dat")
+OLD_MOVIELENS = {
+    "ratings.dat": ["userId", "movieId", "rating", "timestamp"],
+    "movies.dat": ["movieId", "title", "genres"],
+    "users.dat": ["userId", "gender", "age", "occupation", "zip"],
+    "tags.dat": ["userId", "movieId", "tag", "timestamp"],
+}
+"""MovieLens 1M and 10M: fields between `::`, no header, UTF-8 or Latin-1. https://files.grouplens.org/datasets/movielens/"""
 NEWLINE, COMMA = b"\n,"
 CHUNK_BYTES = 1 << 24
 CHUNK_ROWS = 200_000
@@ -51,10 +58,13 @@ class Unreadable(Exception):
 
 
 def read_table(path: Path) -> tuple[Table, list[Misshapen]]:
-    """The well-formed rows of a CSV, CSV.gz or Parquet file, and the lines that are none. Raises Unreadable."""
+    """The well-formed rows of a file in one of FORMATS, and the lines that are none. Raises Unreadable."""
     if path.name.endswith(".parquet"):
         return _read_parquet(path), []
     content = _content(path)
+    if path.name.endswith(".dat"):
+        return _read_old_movielens(path, content)
+    _check_encoding(path, content)
     header = _header(path, content)
     if b'"' not in content and _all_lines_have(content, len(header)):
         frame = pl.read_csv(content, infer_schema=False, quote_char=None, empty_string_is_null=False)
@@ -69,14 +79,17 @@ def _content(path: Path) -> bytes:
         raise Unreadable(f"{path.name}: cannot be read ({error})") from error
     content = content.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
     if not content:
-        raise Unreadable(f"{path.name}: expected a header line and rows, got an empty file")
+        raise Unreadable(f"{path.name}: expected rows, got an empty file")
+    return content
+
+
+def _check_encoding(path: Path, content: bytes) -> None:
     if not content.isascii():
         try:
             content.decode()
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             raise Unreadable(f"{path.name}:{line}: expected text in UTF-8, got the byte {content[error.start]:#04x}") from error
-    return content
 
 
 def _header(path: Path, content: bytes) -> list[str]:
@@ -134,6 +147,24 @@ def _rows(content: bytes, misshapen: list[Misshapen]) -> Iterator[tuple[int, lis
             line = reader.line_num + 1
     except csv.Error as error:
         misshapen.append(Misshapen(line, f"expected fields in closed quotes, got a row that cannot be read ({error})"))
+
+
+def _read_old_movielens(path: Path, content: bytes) -> tuple[Table, list[Misshapen]]:
+    names = OLD_MOVIELENS.get(path.name)
+    if names is None:
+        raise Unreadable(f"{path.name}: expected MovieLens' {', '.join(OLD_MOVIELENS)}; write other files as CSV with a header")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    fields = pl.Series(text.replace("\r\n", "\n").split("\n")).str.split("::")
+    right = fields.list.len() == len(names)
+    misshapen = [
+        Misshapen(line, f"expected {len(names)} fields between '::' ({', '.join(names)}), got {count}")
+        for line, count in zip((~right).arg_true() + 1, fields.list.len().filter(~right), strict=True)
+    ]
+    table = Table(path.name, fields.list.to_struct(fields=names).struct.unnest(), first_line=1)
+    return table.where(right) if misshapen else table, misshapen
 
 
 def _read_parquet(path: Path) -> Table:
