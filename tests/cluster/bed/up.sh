@@ -38,10 +38,14 @@ start_node() { # NUMBER
   echo "$child" >"$state/node$1/pid"
 }
 
-# A pair of interfaces, one end in each node, and the way to the other's pods.
+# A pair of interfaces, one end in each node, and the way to the other's pods, which is the last thing to be made.
+are_joined() { nsenter -t "$(process_of 1)" -n ip route show 198.18.16.0/20 | grep -q peer; }
+has_network() { nsenter -t "$1" -n ip route show default | grep -q .; }
 join_nodes() {
   local first second
   first=$(process_of 1) second=$(process_of 2)
+  # Before its loopback is up, a namespace takes no gateway.
+  wait_for "the network of node 1" has_network "$first"
   nsenter -t "$first" -n ip link add peer type veth peer name peer netns "$second"
   nsenter -t "$first" -n sh -c 'ip link set peer up && ip route add 198.18.255.3/32 dev peer && ip route add 198.18.16.0/20 via 198.18.255.3 dev peer onlink'
 }
@@ -75,7 +79,7 @@ phase "programs built"
 phase "images, with the packages that they fetch"
 "$bed/models.sh" "$cache"
 phase "models of the built-in data set"
-if ! is_up 1 || ! is_up 2; then
+if ! is_up 1 || ! is_up 2 || ! are_joined; then
   "$bed/down.sh" "$cache"
   mkdir -p "$state"
   "$bed/certificates.sh" "$state/pki"
