@@ -58,7 +58,8 @@ load_images() { # NODE
   for image in "$cache"/images/*.tar; do
     name=$(basename "$image" .tar)
     cmp -s "${image%.tar}.sum" "$had/$name" && continue
-    "$bed/inside.sh" "$cache" "$1" ctr -n k8s.io images import "$image" >>"$state/log/import$1.log" 2>&1
+    "$bed/inside.sh" "$cache" "$1" ctr -n k8s.io images import "$image" >>"$state/log/import$1.log" 2>&1 ||
+      { echo "error: node $1 did not take the image $name: $(tail -n 1 "$state/log/import$1.log")" >&2; return 1; }
     cp "${image%.tar}.sum" "$had/$name"
   done
 }
