@@ -1,4 +1,4 @@
-"""A broken graph is kept out, and a ranker that is gone is told by the real Prometheus."""
+"""A broken graph is kept out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import time
 import pytest
 from cluster.commands import CommandFailed, kubectl, raw, wait_for
 from cluster.figures import figure
-from cluster.prometheus import Prometheus
-from cluster.release import ALONE, Release
+from cluster.release import Release
 from cluster.traffic import Traffic
 
 BROKEN = "surfaces_of_mars: 1\n"
@@ -43,34 +42,6 @@ def test_a_broken_graph_that_came_past_the_hook_leaves_the_old_one_serving(relea
     figure("a broken graph.yaml put into the ConfigMap", f"refused after {seen:.0f} s, the old graph serves; {counted.in_words}")
     assert counted.sent > 0
     assert (counted.failures, counted.degraded, set(counted.versions["graph"])) == ({}, {}, {version})
-
-
-def test_a_ranker_that_is_gone_costs_no_request_and_fires_the_right_alert(release: Release) -> None:
-    prometheus = Prometheus(release.namespace, f"{release.name}-prometheus")
-    release.change(ALONE)
-    release.settle(transformer=1, retrieval=1, ranking=1)
-    traffic = Traffic.begin(release.namespace, "no-ranker", release.url, rate=5)
-    quiet = prometheus.firing()
-    deployment = f"deployment/{release.deployment_name('ranking')}"
-    began = time.time()
-    try:
-        kubectl(release.namespace, "scale", deployment, "--replicas=0")
-        fired = wait_for(lambda: "RecommenderModelMissing" in prometheus.firing(), "the alert", 420)
-        counted, names = traffic.since(began), prometheus.firing()
-    finally:
-        kubectl(release.namespace, "scale", deployment, "--replicas=1")
-        release.settle(transformer=1, retrieval=1, ranking=1)
-    over = wait_for(lambda: "RecommenderModelMissing" not in prometheus.firing(), "the alert's end", 300)
-    traffic.end()
-    figure(
-        "every ranking pod is taken away",
-        f"RecommenderModelMissing fires after {fired:.0f} s and ends {over:.0f} s after one is back; {counted.in_words}",
-    )
-    assert "RecommenderModelMissing" not in quiet
-    # Two cores for all of it may well be slow; nothing else is wrong.
-    assert names - {"RecommenderLatencyBudgetBurn"} <= {"RecommenderModelMissing", "RecommenderDegraded"}
-    assert counted.failures == {}
-    assert set(counted.degraded) == {"ranker"}
 
 
 def _graph(release: Release) -> str:

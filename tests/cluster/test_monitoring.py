@@ -1,33 +1,70 @@
-"""Every query of every dashboard finds something in a Prometheus that scraped the graph under load."""
+"""A ranker that is gone is told by the real Prometheus, and no panel of a dashboard is empty under load."""
 
 from __future__ import annotations
 
 import math
 import os
 import time
+from collections.abc import Iterator
 
 import pytest
-from cluster.commands import apply, get, kubectl
+from cluster.commands import apply, get, kubectl, wait_for
 from cluster.figures import figure
 from cluster.prometheus import Prometheus
-from cluster.release import Release
+from cluster.release import ALONE, Release
 from cluster.traffic import Traffic
 
 from monitoring.files import dashboards, queries
 
-RATE_INTERVAL, LOAD_SECONDS = "2m", 150
+RATE_INTERVAL = "2m"
+LOAD_SECONDS, EVENT_SECONDS = 150, 60
+"""How long there must have been requests, and how long ago an event, before every panel can show something."""
 
 
-def test_no_panel_of_a_dashboard_is_empty_under_load(release: Release) -> None:
-    if "CLUSTER_PROMETHEUS" not in os.environ:
-        pytest.skip("CLUSTER_PROMETHEUS=namespace/service names a Prometheus that also scrapes kube-state-metrics and the kubelets")
-    prometheus = Prometheus.named(os.environ["CLUSTER_PROMETHEUS"])
+@pytest.fixture(scope="module")
+def traffic(release: Release) -> Iterator[Traffic]:
+    """A little, for both: Prometheus forgets slowly, so that what one test has seen of it helps the other."""
     if rules := os.environ.get("CLUSTER_RULES"):
         _evaluate(rules, release)
-    traffic = Traffic.begin(release.namespace, "panels", release.url, rate=5)
+    release.change(ALONE)
+    release.settle(transformer=1, retrieval=1, ranking=1)
+    traffic = Traffic.begin(release.namespace, "light", release.url, rate=5)
+    yield traffic
+    traffic.end()
+
+
+def test_a_ranker_that_is_gone_costs_no_request_and_fires_the_right_alert(release: Release, traffic: Traffic) -> None:
+    prometheus = Prometheus(release.namespace, f"{release.name}-prometheus")
+    quiet = prometheus.firing()
+    deployment = f"deployment/{release.deployment_name('ranking')}"
+    began = time.time()
+    try:
+        kubectl(release.namespace, "scale", deployment, "--replicas=0")
+        fired = wait_for(lambda: "RecommenderModelMissing" in prometheus.firing(), "the alert", 420)
+        counted, names = traffic.since(began), prometheus.firing()
+    finally:
+        kubectl(release.namespace, "scale", deployment, "--replicas=1")
+        release.settle(transformer=1, retrieval=1, ranking=1)
+    over = wait_for(lambda: "RecommenderModelMissing" not in prometheus.firing(), "the alert's end", 300)
+    figure(
+        "every ranking pod is taken away",
+        f"RecommenderModelMissing fires after {fired:.0f} s and ends {over:.0f} s after one is back; {counted.in_words}",
+    )
+    assert "RecommenderModelMissing" not in quiet
+    # Two cores for all of it may well be slow; nothing else is wrong.
+    assert names - {"RecommenderLatencyBudgetBurn"} <= {"RecommenderModelMissing", "RecommenderDegraded"}
+    assert counted.failures == {}
+    assert set(counted.degraded) == {"ranker"}
+
+
+def test_no_panel_of_a_dashboard_is_empty_under_load(release: Release, traffic: Traffic) -> None:
+    if "CLUSTER_PROMETHEUS" not in os.environ:
+        pytest.skip("CLUSTER_PROMETHEUS=namespace/service names a Prometheus that also scrapes kube-state-metrics and the kubelets")
+    prometheus, began = Prometheus.named(os.environ["CLUSTER_PROMETHEUS"]), time.time()
+    since = traffic.lines()[0]["at"]
     traffic.post(release.events_url, {"events": [{"user_id": "u00001", "item_id": "i00001", "type": "view"}]})
-    time.sleep(LOAD_SECONDS)
-    counted = traffic.end()
+    time.sleep(max(EVENT_SECONDS, LOAD_SECONDS - (began - since)))
+    counted = traffic.since(began)
     asked = [
         (f"{name} / {panel}", _filled(text, release))
         for name, dashboard in dashboards().items()
@@ -36,7 +73,6 @@ def test_no_panel_of_a_dashboard_is_empty_under_load(release: Release) -> None:
     empty = [where for where, query in asked if not any(math.isfinite(float(one["value"][1])) for one in prometheus.query(query))]
     figure("every query of every panel, under load", f"{len(asked)} queries, empty: {', '.join(empty) or 'none'}; {counted.in_words}")
     assert empty == []
-
 
 
 def _filled(text: str, release: Release) -> str:
