@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
 
-from cluster.commands import Object, wait_for
+from cluster.commands import wait_for
 from cluster.figures import figure
-from cluster.release import ALONE, Release, replicas
+from cluster.release import ALONE, Release, ready_since, replicas
 from cluster.traffic import Traffic
 
 RATE = 20
@@ -22,7 +21,7 @@ def test_load_makes_ranking_pods_that_share_the_calls_and_go_again(release: Rele
     began = time.time()
     scaled = wait_for(lambda: len(release.ready_pods("ranking")) >= 2, "a second ranking pod", 180)
     # The window begins when no pod has become ready for a while: one more may still be on its way.
-    wait_for(lambda: time.time() - max(map(_ready_since, release.ready_pods("ranking"))) >= SETTLING_SECONDS, "calm", 180)
+    wait_for(lambda: time.time() - max(map(ready_since, release.ready_pods("ranking"))) >= SETTLING_SECONDS, "calm", 180)
     pods = [pod["metadata"]["name"] for pod in release.ready_pods("ranking")]
     before = {pod: release.model_calls(pod) for pod in pods}
     time.sleep(WINDOW_SECONDS)
@@ -41,8 +40,3 @@ def test_load_makes_ranking_pods_that_share_the_calls_and_go_again(release: Rele
     assert counted.failures == {}
     assert len(pods) >= 2
     assert min(calls.values()) >= 0.5 / len(pods) * sum(calls.values()), calls
-
-
-def _ready_since(pod: Object) -> float:
-    (ready,) = (c for c in pod["status"]["conditions"] if c["type"] == "Ready")
-    return datetime.fromisoformat(ready["lastTransitionTime"]).timestamp()
