@@ -56,7 +56,8 @@ test: lint chart-tools
 # Programs that tests of the chart need, from their modules. Without Go those tests are skipped and say so.
 CHART_TOOLS := helm.sh/helm/v3/cmd/helm@v3.19.5 github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0 sigs.k8s.io/kustomize/kustomize/v5@v5.7.1 \
   github.com/prometheus/prometheus/cmd/promtool@v0.316.0
-# A helm that is built like this would take Kubernetes 1.20 for granted; promtool leaves out the clients of every cloud.
+# A helm that is built like this would take Kubernetes 1.20 for granted; promtool leaves out the clients of every cloud, and what it shares with the
+# Prometheus of tests/cluster is compiled once, for the flags are the same.
 HELM_KNOWS := -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34
 CHART_TOOLS_READY = .cache/bin/ready-$(shell { echo '$(CHART_TOOLS) $(HELM_KNOWS)'; cat $(wildcard tests/chart/fetch_schemas.py) /dev/null; } | cksum | tr -d ' ')
 
@@ -64,7 +65,7 @@ chart-tools: $(if $(shell command -v go),$(CHART_TOOLS_READY))
 
 $(CHART_TOOLS_READY): | $(READY)
 	@mkdir -p .cache/bin
-	@for tool in $(CHART_TOOLS); do echo "$$tool" && GOBIN='$(CURDIR)/.cache/bin' GOFLAGS=-tags=remove_all_sd $(TIED) go install -ldflags '$(HELM_KNOWS)' "$$tool" || exit 1; done
+	@for tool in $(CHART_TOOLS); do echo "$$tool" && GOBIN='$(CURDIR)/.cache/bin' CGO_ENABLED=0 GOFLAGS='-trimpath -tags=remove_all_sd' $(TIED) go install -ldflags '$(HELM_KNOWS)' "$$tool" || exit 1; done
 	@$(BIN)/python tests/chart/fetch_schemas.py .cache/schemas
 	@rm -f .cache/bin/ready-* && touch $@
 
