@@ -63,8 +63,16 @@ def test_refresh_and_transformer_agree_on_where_things_are(chart: Chart) -> None
     rendered = chart.render({"snapshot": {"pin": "abc"}})
     writes = environment(job(rendered)["spec"]["template"]["spec"]["containers"][0])
     reads = environment(one(rendered, "InferenceService", "recommender")["spec"]["transformer"]["containers"][0])
-    for name in ("REDIS_URL", "REDIS_PREFIX", "SNAPSHOT_STORE", "SNAPSHOT_PIN", "FEATURE_REGISTRY", "FEATURE_PROJECT"):
+    for name in ("REDIS_URL", "REDIS_PREFIX", "SNAPSHOT_STORE", "FEATURE_REGISTRY", "FEATURE_PROJECT"):
         assert writes[name] == reads[name]
+
+
+def test_another_pin_is_kept_by_what_refreshes_and_runs_nothing_anew(chart: Chart) -> None:
+    plain, pinned = chart.render(), chart.render({"snapshot": {"pin": "abc"}})
+    assert job(pinned) == job(plain)
+    (pin,) = (each for each in job(pinned)["spec"]["template"]["spec"]["containers"][0]["env"] if each["name"] == "SNAPSHOT_PIN")
+    kept = pin["valueFrom"]["configMapKeyRef"]
+    assert one(pinned, "ConfigMap", kept["name"])["data"][kept["key"]] == "abc"
 
 
 def test_what_is_kept_between_runs_outlives_the_release(chart: Chart) -> None:

@@ -54,6 +54,7 @@ spec:
           value: {{ .root.Values.features.offlineStore | quote }}
         {{- include "recommender.redisEnvironment" .root | nindent 8 }}
         {{- include "recommender.storeEnvironment" .root | nindent 8 }}
+        - {name: SNAPSHOT_PIN, value: {{ .root.Values.snapshot.pin | quote }}}
         {{- with .pod.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

@@ -22,8 +22,6 @@
 {{- define "recommender.storeEnvironment" -}}
 - name: SNAPSHOT_STORE
   value: {{ .Values.snapshot.store | quote }}
-- name: SNAPSHOT_PIN
-  value: {{ .Values.snapshot.pin | quote }}
 - name: FEATURE_REGISTRY
   value: {{ .Values.features.registry | quote }}
 - name: FEATURE_PROJECT

@@ -66,6 +66,9 @@ env:
     value: {{ .root.Values.features.offlineStore | quote }}
   {{- include "recommender.redisEnvironment" .root | nindent 2 }}
   {{- include "recommender.storeEnvironment" .root | nindent 2 }}
+  # The snapshot that must be kept, by reference: another pin is no other spec, and runs no Job.
+  - name: SNAPSHOT_PIN
+    valueFrom: {configMapKeyRef: {name: {{ include "recommender.fullname" .root }}-snapshot, key: pin}}
   {{- if $embeddings.url }}
   - {name: EMBEDDINGS_URL, value: {{ $embeddings.url | quote }}}
   - {name: EMBEDDINGS_MODEL, value: {{ $embeddings.model | quote }}}
