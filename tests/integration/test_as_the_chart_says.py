@@ -50,10 +50,10 @@ def redis_port(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[int]:
 
 
 def container(spec: dict[str, Any], name: str) -> dict[str, Any]:
-    """One container with its environment in full, secrets included."""
+    """One container with its environment in full, secrets included; no snapshot is pinned."""
     (found,) = (entry for entry in (*spec.get("initContainers", []), *spec["containers"]) if entry["name"] == name)
     variables = environment(found)
-    secret = {entry["name"] for entry in found["env"] if "valueFrom" in entry}
+    secret = {entry["name"] for entry in found["env"] if "secretKeyRef" in entry.get("valueFrom", {})}
     return {**found, "environment": {**variables, **{key: SECRETS[key] for key in secret}}}
 
 
