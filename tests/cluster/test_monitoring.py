@@ -23,7 +23,7 @@ LOAD_SECONDS, EVENT_SECONDS = 150, 60
 
 @pytest.fixture(scope="module")
 def traffic(release: Release) -> Iterator[Traffic]:
-    """A little, for both: Prometheus forgets slowly, so that what one test has seen of it helps the other."""
+    """A little, for all three: Prometheus forgets slowly, so that what one test has seen of it helps the next."""
     if rules := os.environ.get("CLUSTER_RULES"):
         _evaluate(rules, release)
     release.change(ALONE)
@@ -74,6 +74,7 @@ def test_no_panel_of_a_dashboard_is_empty_under_load(release: Release, traffic: 
 def test_the_alert_ends_when_a_ranker_is_back(release: Release, traffic: Traffic) -> None:
     """Looked at last, so that nobody waits for it alone."""
     prometheus = Prometheus(release.namespace, f"{release.name}-prometheus")
+    assert prometheus.query('last_over_time(ALERTS{alertname="RecommenderModelMissing", alertstate="firing"}[15m])'), "it has not fired"
     wait_for(lambda: "RecommenderModelMissing" not in prometheus.firing(), "the alert's end", 300)
     (pod,) = release.ready_pods("ranking")
     figure("RecommenderModelMissing has ended", f"at most {time.time() - ready_since(pod):.0f} s after a ranking pod was back")
