@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,19 @@ def session() -> Iterator[None]:
 
 
 def ray_processes() -> list[psutil.Process]:
-    return [process for process in psutil.Process().children(recursive=True) if process.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in psutil.Process().children(recursive=True) if is_alive(process)]
+
+
+def is_alive(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):  # Workers come and go.
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def listens_on(process: psutil.Process) -> list[str]:
+    with suppress(psutil.NoSuchProcess):
+        return [connection.laddr.ip for connection in process.connections("inet") if connection.status == psutil.CONN_LISTEN]
+    return []
 
 
 class Fragile:
@@ -73,6 +86,6 @@ def test_an_error_of_a_worker_that_could_not_begin_is_raised_as_it_was() -> None
 
 
 def test_ray_listens_on_loopback_only() -> None:
-    addresses = [c.laddr.ip for process in ray_processes() for c in process.connections("inet") if c.status == psutil.CONN_LISTEN]
+    addresses = [address for process in ray_processes() for address in listens_on(process)]
     assert addresses
     assert {address.removeprefix("::ffff:") for address in addresses} == {"127.0.0.1"}
