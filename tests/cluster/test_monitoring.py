@@ -62,9 +62,7 @@ def test_no_panel_of_a_dashboard_is_empty_under_load(release: Release, traffic: 
     time.sleep(max(EVENT_SECONDS, LOAD_SECONDS - (began - since)))
     counted = traffic.since(began)
     asked = [
-        (f"{name} / {panel}", _filled(text, release))
-        for name, dashboard in dashboards().items()
-        for panel, text, _ in queries(dashboard)
+        (f"{name} / {panel}", _filled(text, release)) for name, dashboard in dashboards().items() for panel, text, _ in queries(dashboard)
     ]
     empty = [where for where, query in asked if not any(math.isfinite(float(one["value"][1])) for one in prometheus.query(query))]
     figure("every query of every panel, under load", f"{len(asked)} queries, empty: {', '.join(empty) or 'none'}; {counted.in_words}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -105,17 +105,19 @@ class Release:
 
         def settled() -> bool:
             nonlocal calm
-            calm = calm + 1 if all(self._is_settled(name, count) for name, count in pods.items()) else 0
+            seen = found(self.namespace, "deployments,pods")
+            calm = calm + 1 if all(self._is_settled(seen, name, count) for name, count in pods.items()) else 0
             return calm >= 4  # KServe's controller may not have seen the change yet
 
         return wait_for(settled, f"pods {pods}", seconds)
 
-    def _is_settled(self, component: str, count: int) -> bool:
-        deployment = self.deployment(component)
+    def _is_settled(self, seen: Sequence[Object], component: str, count: int) -> bool:
+        (deployment,) = (one for one in seen if (one["kind"], one["metadata"]["name"]) == ("Deployment", self.deployment_name(component)))
+        pods = [one for one in seen if one["kind"] == "Pod" and self._labels(component).items() <= one["metadata"]["labels"].items()]
         status, wanted = deployment["status"], deployment["spec"]["replicas"]
         counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")]
-        seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        return seen and [wanted, *counts, len(self.pods(component, leaving=True))] == [count] * 5
+        is_current = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+        return is_current and [wanted, *counts, len(pods)] == [count] * 5
 
     def deployment(self, component: str) -> Object:
         return get(self.namespace, "deployment", self.deployment_name(component))
@@ -128,9 +130,11 @@ class Release:
         }[component]
 
     def pods(self, component: str, leaving: bool = False) -> list[Object]:
-        label = f"app.kubernetes.io/instance={self.name},app.kubernetes.io/component={component}"
-        pods = found(self.namespace, "pods", "--selector", label)
+        pods = found(self.namespace, "pods", "--selector", ",".join("=".join(label) for label in self._labels(component).items()))
         return [pod for pod in pods if leaving or "deletionTimestamp" not in pod["metadata"]]
+
+    def _labels(self, component: str) -> dict[str, str]:
+        return {"app.kubernetes.io/instance": self.name, "app.kubernetes.io/component": component}
 
     def ready_pods(self, component: str) -> list[Object]:
         return [pod for pod in self.pods(component) if _is_ready(pod)]
