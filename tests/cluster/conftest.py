@@ -15,8 +15,8 @@ HERE = Path(__file__).parent
 NEEDED = ("KUBECONFIG", "CLUSTER_VALUES", "CLUSTER_JOBS_IMAGE")
 FIGURES = "figures"
 
-WAITING = ("test_monitoring.py", "test_scaling.py")
-"""For alerts and for the HPA: minutes in which the other tests can go on, with a release of their own."""
+ASIDE = ("test_kustomize.py", "test_monitoring.py")
+"""They wait for minutes, under little load: the others go on meanwhile, with a release of their own."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == HERE:
             item.add_marker(pytest.mark.timeout(1800))
-            item.add_marker(pytest.mark.xdist_group("waiting" if item.path.name in WAITING else "changing"))
+            item.add_marker(pytest.mark.xdist_group("aside" if item.path.name in ASIDE else "in turn"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -113,7 +113,8 @@ class Release:
 
     def _is_settled(self, seen: Sequence[Object], component: str, count: int) -> bool:
         (deployment,) = (one for one in seen if (one["kind"], one["metadata"]["name"]) == ("Deployment", self.deployment_name(component)))
-        pods = [one for one in seen if one["kind"] == "Pod" and self._labels(component).items() <= one["metadata"]["labels"].items()]
+        labels = self._labels(component).items()
+        pods = [one for one in seen if one["kind"] == "Pod" and labels <= one["metadata"].get("labels", {}).items()]
         status, wanted = deployment["status"], deployment["spec"]["replicas"]
         counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")]
         is_current = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
