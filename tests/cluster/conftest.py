@@ -47,6 +47,7 @@ def release(worker_id: str) -> Iterator[Release]:
         release.remove()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == HERE:
