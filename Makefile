@@ -91,7 +91,7 @@ test-cluster:
 	@[ -n "$$KUBECONFIG" ] || $(CLUSTER_BED)/requirements.sh
 	@$(MAKE) --no-print-directory $(READY) chart-tools
 	@if [ -z "$$KUBECONFIG" ]; then $(CLUSTER_BED)/up.sh '$(CLUSTER_CACHE)' && set -a && . '$(CLUSTER_CACHE)/env'; fi && \
-	  PATH="$$PATH:$(CURDIR)/.cache/bin" exec $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations=0 --durations-min=1 tests/cluster $(TESTS)
+	  PATH="$$PATH:$(CURDIR)/.cache/bin" exec tests/cluster/run.sh $(TESTS)
 
 manifests: $(READY) chart-tools
 	$(BIN)/python kustomize/render.py

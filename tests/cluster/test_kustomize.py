@@ -12,6 +12,8 @@ from cluster.commands import found, run, wait_for
 from cluster.figures import figure
 from cluster.release import ROOT
 
+pytestmark = pytest.mark.aside
+
 NAMESPACE = "recommender-kustomize"
 KINDS = "inferenceservices,servingruntimes,services,configmaps,serviceaccounts,cronjobs,poddisruptionbudgets,networkpolicies"
 MADE_BY_KSERVE = "serving.kserve.io/inferenceservice"

@@ -16,6 +16,8 @@ from cluster.traffic import Traffic
 
 from monitoring.files import dashboards, queries
 
+pytestmark = pytest.mark.aside
+
 RATE_INTERVAL = "2m"
 LOAD_SECONDS, EVENT_SECONDS = 150, 60
 """How long there must have been requests, and how long ago an event, before every panel can show something."""
