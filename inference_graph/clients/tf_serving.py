@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +31,11 @@ from inference_graph.errors import (
 )
 
 Array = NDArray[Any]
+
+SILENT_SECONDS = 2.0
+"""Nothing was heard for so long: a channel that then says UNAVAILABLE is replaced. It would look its name up less and less often, up to
+every two minutes (gRPC's DNS resolver, which no option reaches), and miss for as long that pods are back."""
+_GRACE_SECONDS = 10.0
 
 # One retry, of a connection that broke; the throttle (half of the tokens gone: no retries) keeps a dead server from being asked twice.
 _SERVICE_CONFIG = {
@@ -92,6 +99,8 @@ class ServedModel:
         self._name = name
         self._signature_timeout = signature_timeout
         self._channel: grpc.aio.Channel | None = None
+        self._heard = 0.0
+        self._replaced: set[asyncio.Task[None]] = set()
         self._signature: Signature | None = None
 
     async def predict(self, inputs: Mapping[str, Array], timeout: float) -> Prediction:
@@ -119,6 +128,7 @@ class ServedModel:
         if self._channel is not None:
             channel, self._channel = self._channel, None
             await channel.close(None)
+        await asyncio.gather(*self._replaced)
 
     def __str__(self) -> str:
         return f"model {self._name!r} at {self._target}"
@@ -143,13 +153,26 @@ class ServedModel:
     async def _call(self, method: str, request: bytes, timeout: float) -> bytes:
         if self._channel is None:
             self._channel = grpc.aio.insecure_channel(self._target, options=_OPTIONS)
+            self._heard = time.monotonic()
         # Bytes in and out: gRPC logs a traceback of its own for a reply that its deserializer cannot read.
-        call = self._channel.unary_unary(method, None, None)
+        channel = self._channel
+        call = channel.unary_unary(method, None, None)
         try:
             reply = await call(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             if error.code() == grpc.StatusCode.INVALID_ARGUMENT:
                 self._signature = None
+            if error.code() == grpc.StatusCode.UNAVAILABLE and channel is self._channel:
+                self._replace_if_silent(channel)
             kind = _ERRORS.get(error.code(), DependencyBadResponse)
             raise kind(f"{self}: {error.code().name}: {error.details()}") from error
+        self._heard = time.monotonic()
         return bytes(reply)
+
+    def _replace_if_silent(self, channel: grpc.aio.Channel) -> None:
+        if time.monotonic() - self._heard > SILENT_SECONDS:
+            self._channel = None
+            # Calls that are still under way end by their own timeouts.
+            closing = asyncio.get_running_loop().create_task(channel.close(_GRACE_SECONDS))
+            self._replaced.add(closing)
+            closing.add_done_callback(self._replaced.discard)

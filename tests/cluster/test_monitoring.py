@@ -47,6 +47,8 @@ def test_a_ranker_that_is_gone_costs_no_request_and_fires_the_right_alert(releas
     finally:
         kubectl(release.namespace, "scale", deployment, "--replicas=1")
         release.settle(transformer=1, retrieval=1, ranking=1)
+    # However long it was gone, it is found soon.
+    traffic.wait_for(lambda line: line["degraded"] == {}, "answers with the ranker", 15)
     figure("every ranking pod is taken away", f"RecommenderModelMissing fires after {fired:.0f} s; {counted.in_words}")
     assert "RecommenderModelMissing" not in quiet
     # Two cores for all of it may well be slow; nothing else is wrong.
@@ -69,6 +71,7 @@ def test_no_panel_of_a_dashboard_is_empty_under_load(release: Release, traffic: 
     empty = [where for where, query in asked if not any(math.isfinite(float(one["value"][1])) for one in prometheus.query(query))]
     figure("every query of every panel, under load", f"{len(asked)} queries, empty: {', '.join(empty) or 'none'}; {counted.in_words}")
     assert empty == []
+    assert (counted.failures, counted.degraded) == ({}, {})
 
 
 def test_the_alert_ends_when_a_ranker_is_back(release: Release, traffic: Traffic) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ import grpc.aio
 import numpy as np
 import pytest
 
+from inference_graph.clients import tf_serving
 from inference_graph.clients.tf_serving import ServedModel
 from inference_graph.clients.tf_serving_protocol import methods
 from inference_graph.clients.tf_serving_protocol.codec import encode
@@ -182,6 +184,66 @@ async def test_a_server_that_is_not_there_is_unavailable_at_once() -> None:
     with pytest.raises(DependencyUnavailable):
         await model.predict(INPUTS, 5.0)
     await model.close()
+
+
+class Names(asyncio.DatagramProtocol):
+    """A DNS server (RFC 1035) for which every name is this machine, or none there is."""
+
+    asked = 0
+    known = False
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        question = data[12 : data.index(b"\0", 12) + 5]
+        is_ipv4 = question[-4:-2] == b"\0\1"
+        self.asked += is_ipv4
+        answers = [b"\xc0\x0c" + struct.pack(">HHIH", 1, 1, 1, 4) + bytes([127, 0, 0, 1])] if self.known and is_ipv4 else []
+        header = data[:2] + (b"\x84\x00" if self.known else b"\x84\x03") + struct.pack(">HHHH", 1, len(answers), 0, 0)
+        self._transport.sendto(header + question + b"".join(answers), address)
+
+
+async def test_pods_that_are_back_are_found_soon_however_long_they_were_gone(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.behaviours[methods.PREDICT] = answers(response(version=7))
+    monkeypatch.setattr(tf_serving, "SILENT_SECONDS", 0.2)
+    listening, names = await asyncio.get_running_loop().create_datagram_endpoint(Names, local_addr=("127.0.0.1", 0))
+    model = ServedModel(f"dns://127.0.0.1:{listening.get_extra_info('sockname')[1]}/ranking.test:{server.port}", "ranking")
+    for _ in range(60):
+        with pytest.raises(DependencyUnavailable):
+            await model.predict(INPUTS, 1.0)
+        await asyncio.sleep(0.05)
+    # In three seconds gRPC by itself looks three times, and then every five, eight, twelve seconds.
+    assert names.asked >= 6
+    names.known = True
+    await asyncio.sleep(0.3)
+    with contextlib.suppress(DependencyUnavailable):
+        await model.predict(INPUTS, 1.0)
+    assert (await model.predict(INPUTS, 1.0)).version == "7"
+    await model.close()
+    listening.close()
+
+
+async def test_a_channel_that_is_replaced_lets_calls_under_way_end(
+    server: FakeServer, model: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tf_serving, "SILENT_SECONDS", 0.05)
+    may_end = asyncio.Event()
+
+    async def behave(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        if len(server.asked) == 1:
+            await may_end.wait()
+            return response(version=7)
+        return await fails(grpc.StatusCode.UNAVAILABLE)(request, context)
+
+    server.behaviours[methods.PREDICT] = behave
+    under_way = asyncio.create_task(model.predict(INPUTS, 5.0))
+    await server.called.wait()
+    await asyncio.sleep(0.1)
+    with pytest.raises(DependencyUnavailable):
+        await model.predict(INPUTS, 1.0)
+    may_end.set()
+    assert (await under_way).version == "7"
 
 
 async def test_a_listener_that_speaks_no_grpc_is_a_dependency_error() -> None:
