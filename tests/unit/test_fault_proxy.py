@@ -65,6 +65,7 @@ async def test_it_tears_open_connections(mode: Mode) -> None:
         await proxy.set(mode)
         with pytest.raises(ConnectionError):
             await caller.ask()
+        caller.writer.close()
 
 
 async def test_it_refuses_new_connections_and_takes_the_same_port_again() -> None:
