@@ -49,6 +49,12 @@ def test_the_worlds_data_lack_what_is_held_out_and_nothing_else(films: Path, tmp
     assert world.description.seen == plan.dataset.description.seen
 
 
+def test_a_plan_is_named_after_its_folder_or_as_it_is_told(films: Path, tmp_path: Path) -> None:
+    plans = [make_plan(Options(films, "leave-last-out", 2, name=name), tmp_path / "runs") for name in (None, "mine")]
+    assert [plan.dataset.description.name for plan in plans] == ["films", "mine"]
+    assert [plan.folder.name for plan in plans] == ["films-leave-last-out-2", "mine-leave-last-out-2"]
+
+
 def test_tags_that_came_after_a_users_cut_are_withheld_with_the_events(films: Path, tmp_path: Path) -> None:
     held_out = pl.DataFrame({"user_id": ["3"], "item_id": ["4"], "timestamp": [1_004_003.0]})
     write_without(films, tmp_path / "out", held_out, None, Seen("ever"))

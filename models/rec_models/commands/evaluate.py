@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from inference_graph.workspace import home
+from inference_graph.workspace import SYNTHETIC, home
 from rec_models.commands.loading import load_tensorflow
 from rec_models.progress import phase
 
@@ -49,12 +49,13 @@ def evaluate(
     from rec_models.evaluation.report import write_report
     from rec_models.evaluation.table import show
 
+    name = None
     if data is None:
-        data = built_in_folder()
+        data, name = built_in_folder(), SYNTHETIC
         synthesize_once(data)
     # What runs for us ends with us: by an exception, as at Ctrl-C.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    result = run(Options(data, protocol, last, users, seeds), home() / "evaluations", phase)
+    result = run(Options(data, protocol, last, users, seeds, name), home() / "evaluations", phase)
     show(Console(), result)
     if json_file is not None:
         _write(json_file, json.dumps(result, indent=1))

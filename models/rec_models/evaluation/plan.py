@@ -20,13 +20,16 @@ SERVED = "as served"
 
 @dataclass(frozen=True)
 class Options:
-    """`protocol` None is the data's usual one; of more than `users` tested ones so many are drawn; the graph is trained `seeds` times."""
+    """`protocol` None is the data's usual one; of more than `users` tested ones so many are drawn; the graph is trained `seeds` times;
+    `name` None is that of the data's folder.
+    """
 
     data: Path
     protocol: Name | None = None
     last: int = 1
     users: int = 10_000
     seeds: int = 1
+    name: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +56,14 @@ class Plan:
 
 def make_plan(options: Options, home: Path) -> Plan:
     """Prepares the data in the evaluation's own folder below `home` and splits it. Raises InvalidData or ValueError."""
-    prepared = home / "data" / options.data.resolve().name
+    prepared = home / "data" / (options.name or options.data.resolve().name)
     try:
         fresh = load_dataset(prepared).description.hash == source_hash(options.data)
     except InvalidData:
         fresh = False
     if not fresh:
         prepared.parent.mkdir(parents=True, exist_ok=True)
-        prepare(options.data, prepared)
+        prepare(options.data, prepared, options.name)
     dataset = load_dataset(prepared)
     sequences = sequences_of(dataset)
     protocol = options.protocol or usual_protocol(sequences)
