@@ -43,6 +43,11 @@ def test_the_graphs_value_is_the_mean_over_its_trainings(requests: Requests) -> 
     assert measured.differences["EASE"]["mrr@10"]["mean"] == 0.0
 
 
+def test_what_the_caps_cost_is_told_within_one_training(requests: Requests) -> None:
+    measured = measure({GRAPH: ranked(1, 1, 1, 1), CAPPED: ranked(2, 2, 2, 2)}, requests, further=[ranked(0, 0, 0, 0)])
+    assert measured.differences[CAPPED]["mrr@10"]["mean"] == 0.5
+
+
 def test_the_best_baseline_is_neither_the_graph_with_caps_nor_what_was_learned_on_its_own_features(requests: Requests) -> None:
     everybody = {GRAPH: ranked(1, 1, 1, 1), CAPPED: ranked(1, 1, 1, 1), LEARNED: ranked(1, 1, 1, 2), "next_item": ranked(2, 0, 0, 0)}
     assert best_baseline(measure(everybody, requests).results) == "next_item"

@@ -36,15 +36,19 @@ class Measured:
 def measure(rows: Mapping[str, Rows], requests: Requests, metrics: tuple[str, ...] = (), further: Sequence[Rows] = ()) -> Measured:
     """All metrics that a ranking's depth allows (or only `metrics`), of the users for whom something is wanted.
 
-    The graph's value of a user is the mean over its own and `further` rankings, those of other seeds.
+    The graph's value of a user is the mean over its own and `further` rankings, those of other seeds. What the caps cost is the difference
+    to its own, which were made by the same training.
     """
     values = {name: _by_user(own, requests, metrics) for name, own in rows.items()}
     seeded = [values[GRAPH], *(_by_user(own, requests, metrics) for own in further)]
     values[GRAPH] = {metric: np.mean([each[metric] for each in seeded], axis=0) for metric in values[GRAPH]}
     results = {name: {metric: asdict(interval(value)) for metric, value in own.items()} for name, own in values.items()}
-    graph = values[GRAPH]
     differences = {
-        name: {metric: asdict(interval(graph[metric] - value)) for metric, value in own.items() if metric in graph}
+        name: {
+            metric: asdict(interval((seeded[0] if name == CAPPED else values[GRAPH])[metric] - value))
+            for metric, value in own.items()
+            if metric in values[GRAPH]
+        }
         for name, own in values.items()
         if name != GRAPH
     }
