@@ -32,3 +32,6 @@ async def test_a_connection_that_was_closed_while_it_was_idle_is_passed_over():
     finally:
         client.close()
         server.close()
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
