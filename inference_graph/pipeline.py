@@ -143,12 +143,18 @@ class Pipeline:
         return query.with_user(user_state(query, user.stored, user.features, user.stored.blocked, self.type_values))
 
     async def _candidates(self, query: Query, run: Run) -> tuple[Candidates, dict[str, str | None]]:
-        nothing = Proposal(np.empty(0, np.int32))
-        proposals = await asyncio.gather(*(run.attempt(s, partial(s.component.fetch, query), nothing) for s in self.sources))
+        proposals = await asyncio.gather(*(self._fetch(place, query, run) for place in range(len(self.sources))))
         for step, proposal in zip(self.sources, proposals, strict=True):
             metrics.CANDIDATES.labels(step.name, "out").inc(len(proposal.rows))
         merged = Candidates.merge([proposal.rows for proposal in proposals])
         return merged, {step.name: proposal.version for step, proposal in zip(self.sources, proposals, strict=True)}
+
+    async def _fetch(self, place: int, query: Query, run: Run) -> Proposal:
+        # What the sources before it ask for leaves before this one computes: gRPC sends in the next turn of the event loop.
+        for _ in range(place):
+            await asyncio.sleep(0)
+        step = self.sources[place]
+        return await run.attempt(step, partial(step.component.fetch, query), Proposal(np.empty(0, np.int32)))
 
     def _filter(self, query: Query, candidates: Candidates) -> tuple[Labels, NDArray[np.intp], bool]:
         """What removed each candidate, the rows that stay, the best fused ones, and whether overload let fewer of them stay."""

@@ -131,7 +131,7 @@ class UserFeatures:
             if all(value is None for value in values):
                 return None
             filled = [feature.default if value is None else value for feature, value in zip(USER_FEATURES, values, strict=True)]
-            return np.nan_to_num(np.array(filled, np.float32), nan=0.0)
+            return np.array(filled, np.float32)
 
     async def read(self, user_id: str) -> NDArray[np.float32] | None:
         """The row of one user, in a trip of its own."""
@@ -173,8 +173,10 @@ def _entity(user_id: str) -> EntityKey:
 
 
 def _number(value: Value) -> object:
+    """None for what is not known, NaN among it."""
     kind = value.WhichOneof("val")
-    return None if kind is None else getattr(value, kind)
+    number = None if kind is None else getattr(value, kind)
+    return None if number != number else number
 
 
 def _column(values: Sequence[object]) -> NDArray[Any]:

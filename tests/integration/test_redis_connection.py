@@ -1,7 +1,8 @@
-"""A connection that is found closed when it is written to: uvloop says so by an error that redis-py does not know."""
+"""Connections that were closed: while they were idle, or found to be so when they are written to."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from inference_graph.errors import DependencyUnavailable
 
 
 class ClosesMeanwhile:
-    """The writer of a connection that is closed."""
+    """The writer of a connection that is closed: uvloop says so by an error that redis-py does not know."""
 
     def writelines(self, data: object) -> None:
         raise RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
@@ -21,7 +22,19 @@ class ClosesMeanwhile:
         pass
 
 
-async def test_it_is_tried_once_more_on_a_new_one(redis_server: Any) -> None:
+async def test_those_that_the_server_closed_while_they_were_idle_are_not_used(redis_server: Any) -> None:
+    client, other = open_redis(redis_server.url), redis.asyncio.Redis.from_url(redis_server.url)
+    together = [ask(client, [("PING",)]) for _ in range(10)]
+    assert await asyncio.gather(*together) == 10 * [[b"PONG"]]
+    assert await other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") >= 10
+    await asyncio.sleep(0.1)
+    together = [ask(client, [("PING",)]) for _ in range(10)]
+    assert await asyncio.gather(*together) == 10 * [[b"PONG"]]
+    await client.aclose()
+    await other.aclose()
+
+
+async def test_one_that_is_found_closed_is_tried_once_more_on_a_new_one(redis_server: Any) -> None:
     client = open_redis(redis_server.url)
     assert await ask(client, [("PING",)]) == [b"PONG"]
     (connection,) = client.connection_pool._available_connections
