@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -16,6 +16,40 @@ NO_HTTP = Fault(400, "request: expected HTTP/1.1, got what cannot be read as suc
 
 class TooLarge(Exception):
     """Raised in a callback of the parser, which ends the parsing."""
+
+
+class OneWrite:
+    """A transport that sends an answer's head together with its body: uvicorn writes them apart, and each write wakes the client.
+
+    What is written waits for what is written after it, at most until the event loop's next turn.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop, self._head = transport, loop, b""
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+            self._transport.write(data)
+        else:
+            self._head = data
+            self._loop.call_soon(self._flush)
+
+    def write_eof(self) -> None:
+        self._flush()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        data, self._head = self._head, b""
+        if data and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -32,7 +66,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._ended = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, OneWrite(transport, self.loop)))
         # As long as between two requests: whoever connects early may do so.
         self._too_late = self.loop.call_later(self.timeout_keep_alive, transport.close)
 

@@ -30,13 +30,14 @@ def every_cell() -> list[Cell]:
 
 def _of_services() -> Iterator[Cell]:
     for name, degraded in WITHOUT.items():
-        # A ranker that was late begins with fewer candidates when it is back.
+        # A ranker that was late begins with fewer candidates when it is back. Garbage may look like the beginning of a frame
+        # whose end does not come: that is late, too.
         afterwards = ("fewer_candidates",) if name == "ranking" else ()
         yield Cell(name, "killed", degraded, killed(name))
         yield Cell(name, "stopped (SIGSTOP)", degraded, stopped(name), afterwards=afterwards)
         yield Cell(name, "dead at the start", degraded, dead_at_the_start(name))
         yield Cell(name, "200 ms slower", degraded, through_proxy(name, Mode.DELAY, SLOWER_SECONDS), afterwards=afterwards)
-        yield Cell(name, "answers garbage", degraded, through_proxy(name, Mode.GARBAGE))
+        yield Cell(name, "answers garbage", degraded, through_proxy(name, Mode.GARBAGE), afterwards=afterwards)
         yield Cell(name, "answers the wrong shape", degraded, wrong_shape(name))
         yield Cell(name, "resets connections", degraded, through_proxy(name, Mode.RESET))
         yield Cell(name, "swallows everything", degraded, through_proxy(name, Mode.BLACKHOLE), afterwards=afterwards)
