@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from inference_graph.clients.redis_connection import ask, open_redis, redis_call
 from inference_graph.errors import DependencyUnavailable
@@ -24,6 +26,7 @@ class ClosesMeanwhile:
 
 async def test_those_that_the_server_closed_while_they_were_idle_are_not_used(redis_server: Any) -> None:
     client, other = open_redis(redis_server.url), redis.asyncio.Redis.from_url(redis_server.url)
+    client.set_retry(Retry(NoBackoff(), 0))
     together = [ask(client, [("PING",)]) for _ in range(10)]
     assert await asyncio.gather(*together) == 10 * [[b"PONG"]]
     assert await other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") >= 10
