@@ -22,7 +22,7 @@ def environment(redis_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 async def blocked(url: str) -> set[str]:
-    store = UserEvents(open_redis(url), "shop")
+    store = UserEvents(open_redis(url, timeout=10.0), "shop")
     try:
         return set((await store.read(None)).blocked)
     finally:

@@ -70,7 +70,7 @@ async def test_a_users_history_and_features_are_never_anothers(redis_server: Any
     workspace = make_workspace(tmp_path / "small", ratings)
     await asyncio.to_thread(materialize, workspace, redis_server.url)
     features = UserFeatures(open_feature_store(workspace.registry, workspace.feature_project, redis_server.url, timeout=5.0))
-    events = UserEvents(open_redis(redis_server.url, connections=16), "p")
+    events = UserEvents(open_redis(redis_server.url, timeout=10.0, connections=16), "p")
     for user in range(USERS):
         await events.write([Event(f"u{user}", f"i{user}", "view", START + n) for n in range(1 + user % 3)])
     users = Users(events, features)

@@ -25,7 +25,7 @@ class ClosesMeanwhile:
 
 
 async def test_those_that_the_server_closed_while_they_were_idle_are_not_used(redis_server: Any) -> None:
-    client, other = open_redis(redis_server.url), redis.asyncio.Redis.from_url(redis_server.url)
+    client, other = open_redis(redis_server.url, timeout=10.0), redis.asyncio.Redis.from_url(redis_server.url)
     client.set_retry(Retry(NoBackoff(), 0))
     together = [ask(client, [("PING",)]) for _ in range(10)]
     assert await asyncio.gather(*together) == 10 * [[b"PONG"]]
@@ -38,7 +38,7 @@ async def test_those_that_the_server_closed_while_they_were_idle_are_not_used(re
 
 
 async def test_one_that_is_found_closed_is_tried_once_more_on_a_new_one(redis_server: Any) -> None:
-    client = open_redis(redis_server.url)
+    client = open_redis(redis_server.url, timeout=10.0)
     assert await ask(client, [("PING",)]) == [b"PONG"]
     (connection,) = client.connection_pool._available_connections
     connection._writer.transport.abort()
@@ -48,7 +48,7 @@ async def test_one_that_is_found_closed_is_tried_once_more_on_a_new_one(redis_se
 
 
 async def test_when_that_fails_too_it_is_one_of_our_errors(redis_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = open_redis(redis_server.url)
+    client = open_redis(redis_server.url, timeout=10.0)
 
     async def closed(*_: object, **__: object) -> None:
         ClosesMeanwhile().writelines(())
