@@ -143,11 +143,23 @@ class Pipeline:
         return query.with_user(user_state(query, user.stored, user.features, user.stored.blocked, self.type_values))
 
     async def _candidates(self, query: Query, run: Run) -> tuple[Candidates, dict[str, str | None]]:
-        proposals = await asyncio.gather(*(self._fetch(place, query, run) for place in range(len(self.sources))))
-        for step, proposal in zip(self.sources, proposals, strict=True):
-            metrics.CANDIDATES.labels(step.name, "out").inc(len(proposal.rows))
+        proposals = await self._proposals(query, run)
+        run.candidates += [(step.name, "out", len(proposal.rows)) for step, proposal in zip(self.sources, proposals, strict=True)]
         merged = Candidates.merge([proposal.rows for proposal in proposals])
         return merged, {step.name: proposal.version for step, proposal in zip(self.sources, proposals, strict=True)}
+
+    async def _proposals(self, query: Query, run: Run) -> list[Proposal]:
+        """Of all sources, side by side. The first has no task of its own, whose end would take the event loop two turns."""
+        if not self.sources:
+            return []
+        others = [asyncio.create_task(self._fetch(place, query, run)) for place in range(1, len(self.sources))]
+        try:
+            return [await self._fetch(0, query, run), *[await other for other in others]]
+        except BaseException:
+            for other in others:
+                other.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            raise
 
     async def _fetch(self, place: int, query: Query, run: Run) -> Proposal:
         # What the sources before it ask for leaves before this one computes: gRPC sends in the next turn of the event loop.
@@ -201,7 +213,7 @@ class Pipeline:
         return ranked.take(stay), removed_by
 
     async def _rank(self, query: Query, candidates: Candidates, run: Run) -> Scored:
-        metrics.CANDIDATES.labels("ranker", "in").inc(len(candidates))
+        run.candidates.append(("ranker", "in", len(candidates)))
         scored: Scored | None = None
         if self.ranker is not None and len(candidates):
             scored = await run.attempt(self.ranker, partial(self.ranker.component.score, query, candidates), scored)

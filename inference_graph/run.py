@@ -60,6 +60,7 @@ class Run:
     overloaded: set[str] = field(default_factory=set)
     in_vain: list[tuple[float, float]] = field(default_factory=list)
     spans: list[tuple[str, str, float]] = field(default_factory=list)
+    candidates: list[tuple[str, str, int]] = field(default_factory=list)
 
     async def attempt(self, step: Step[Component], call: Callable[[], Awaitable[Value]], default: Value) -> Value:
         """The call's value, or `default` when it fails or takes too long; a required step raises DependencyUnavailable."""
@@ -125,6 +126,8 @@ class Run:
         """Tells the metrics."""
         for role, name, seconds in self.spans:
             _step_seconds(role, name).observe(seconds)
+        for name, direction, count in self.candidates:
+            metrics.CANDIDATES.labels(name, direction).inc(count)
 
 
 @cache

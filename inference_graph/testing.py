@@ -12,7 +12,7 @@ from inference_graph.catalogue import Attribute, Catalogue, CatalogueArrays
 from inference_graph.clients import Array, Clients, StoredUser, User
 from inference_graph.errors import DependencyError, DependencyUnavailable
 from inference_graph.features import ITEM_FEATURES, USER_FEATURES
-from inference_graph.types import Candidates, Event, Query
+from inference_graph.types import Candidates, Event, Events, Query
 
 
 def make_arrays(
@@ -74,7 +74,7 @@ def make_candidates(rows: Sequence[int], scores: Sequence[float] | None = None) 
 
 @dataclass(frozen=True)
 class FakeStoredUser:
-    events: Sequence[Event] = ()
+    events: Events = field(default_factory=Events)
     older: Set[bytes] = frozenset()
     blocked: frozenset[str] = frozenset()
     newest: float | None = None
@@ -92,8 +92,8 @@ class FakeEvents:
     async def read(self, user_id: str | None) -> StoredUser:
         if self.down:
             raise DependencyUnavailable("Redis is down")
-        newest_first = sorted(self.users.get(user_id or "", []), key=lambda event: -event.timestamp)
-        return FakeStoredUser(newest_first, self.older, self.blocked)
+        events = Events.of(self.users.get(user_id or "", []))
+        return FakeStoredUser(events.newest_first(user_id or ""), self.older, self.blocked)
 
 
 @dataclass

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.catalogue import Catalogue
-from inference_graph.features import USER_FEATURES
+from inference_graph.features import USER_FEATURES, tie_break
 from inference_graph.grouping import group
 
 Rows = NDArray[np.int32]
@@ -112,6 +113,52 @@ class Event:
     value: float | None = None
     event_id: str | None = None
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Of one user, a column for each of what stages ask for: a history has hundreds, and every request reads one."""
+
+    item_ids: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    values: tuple[float | None, ...] = ()
+    timestamps: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Self:
+        rows = [(event.item_id, event.type, event.value, event.timestamp) for event in events]
+        return cls(*zip(*rows, strict=True)) if rows else cls()
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    def __getitem__(self, places: slice) -> Self:
+        return type(self)(self.item_ids[places], self.types[places], self.values[places], self.timestamps[places])
+
+    def __add__(self, other: Events) -> Self:
+        return type(self)(
+            self.item_ids + other.item_ids,
+            self.types + other.types,
+            self.values + other.values,
+            self.timestamps + other.timestamps,
+        )
+
+    def newest_first(self, user_id: str) -> Self:
+        """In the order of a history: what happened in one second in that of features.tie_break."""
+        times = self.timestamps.__getitem__
+        order: list[int] = []
+        for timestamp, tied in groupby(sorted(range(len(self)), key=times, reverse=True), times):
+            together = list(tied)
+            if len(together) > 1:
+                breaks = {place: tie_break(user_id, self.item_ids[place], timestamp) for place in together}
+                together.sort(key=breaks.__getitem__, reverse=True)
+            order += together
+        return type(self)(
+            tuple(map(self.item_ids.__getitem__, order)),
+            tuple(map(self.types.__getitem__, order)),
+            tuple(map(self.values.__getitem__, order)),
+            tuple(map(self.timestamps.__getitem__, order)),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

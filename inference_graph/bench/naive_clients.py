@@ -16,10 +16,11 @@ from redis.commands.search.query import Query as Search
 from inference_graph.bench.asking import Asking
 from inference_graph.bench.http_messages import get, post
 from inference_graph.clients import Array
-from inference_graph.clients.event_format import Keys, StoredEvent, read_history
+from inference_graph.clients.event_format import Keys, read_history
 from inference_graph.clients.vector_format import item_key_prefix, pointer_key
 from inference_graph.errors import DependencyBadResponse
 from inference_graph.features import ITEM_FEATURES, USER_FEATURES, Feature
+from inference_graph.types import Events
 
 HISTORY = 500
 VIEWS = {"item_statistics": ITEM_FEATURES, "user_statistics": USER_FEATURES}
@@ -28,7 +29,7 @@ FEATURES = [f"{view}:{feature.name}" for view, features in VIEWS.items() for fea
 
 @dataclass(frozen=True)
 class Stored:
-    events: tuple[StoredEvent, ...]
+    events: Events
     older: set[bytes]
     blocked: frozenset[str]
     newest: float | None = None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.errors import DependencyError
+from inference_graph.types import Events
 
 Array = NDArray[Any]
 
@@ -33,21 +34,10 @@ class ModelServer(Protocol):
     async def signature(self) -> SignatureLike: ...
 
 
-class StoredEvent(Protocol):
-    @property
-    def item_id(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def value(self) -> float | None: ...
-    @property
-    def timestamp(self) -> float: ...
-
-
 class StoredUser(Protocol):
     @property
-    def events(self) -> Sequence[StoredEvent]:
-        """Newest first; what happened in one second in the order of features.tie_break."""
+    def events(self) -> Events:
+        """In the order of a history."""
         ...
 
     @property

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
-from inference_graph.features import tie_break
-from inference_graph.types import Event
+from inference_graph.types import Event, Events
 
 HISTORY_KEPT = 500
 IDENTITIES_KEPT = 10_000
@@ -56,16 +53,6 @@ class Keys:
         return f"{{{self.prefix}}}:blocked_version"
 
 
-class StoredEvent(NamedTuple):
-    """One entry of a history; a named tuple because a request builds 500 of them."""
-
-    item_id: str
-    type: str
-    value: float | None
-    timestamp: float
-    identity: str
-
-
 def identity_of(event: Event) -> str:
     """The same for an event that is sent again: by its event_id, or else by user, item, type and time."""
     parts: list[object] = [event.user_id, event.item_id, event.type, float(event.timestamp)]
@@ -94,28 +81,19 @@ def stream_entry(event: Event) -> bytes:
     )
 
 
-def read_history(user_id: str, members: Sequence[bytes]) -> tuple[StoredEvent, ...]:
-    """Events, newest first, from members by falling score. Raises ValueError for a member of another shape."""
-    events = _events(orjson.loads(b"[" + b",".join(members) + b"]"))
-    if len({event.timestamp for event in events}) == len(events):
-        return tuple(events)
-    ordered: list[StoredEvent] = []
-    for _, tied in itertools.groupby(events, attrgetter("timestamp")):
-        together = list(tied)
-        if len(together) > 1:
-            together.sort(key=lambda event: tie_break(user_id, event.item_id, event.timestamp), reverse=True)
-        ordered += together
-    return tuple(ordered)
+def read_history(user_id: str, members: Sequence[bytes]) -> Events:
+    """From members in any order. Raises ValueError for a member of another shape."""
+    entries = orjson.loads(b"[" + b",".join(members) + b"]")
+    return _columns(entries).newest_first(user_id) if entries else Events()
 
 
-def _events(entries: list[Any]) -> list[StoredEvent]:
+def _columns(entries: list[Any]) -> Events:
     """Checked column by column, because a history has hundreds of entries and every request reads one."""
-    if not entries:
-        return []
     if set(map(type, entries)) == {list} and set(map(len, entries)) == {len(_MEMBER)}:
-        identities, item_ids, types, values, timestamps = columns = tuple(zip(*entries, strict=True))
+        columns = tuple(zip(*entries, strict=True))
         if all(set(map(type, column)) <= allowed for column, allowed in zip(columns, _MEMBER, strict=True)):
-            return list(map(StoredEvent, item_ids, types, values, map(float, timestamps), identities))
+            _, item_ids, types, values, timestamps = columns
+            return Events(item_ids, types, values, tuple(map(float, timestamps)))
     wrong = next((entry for entry in entries if not _is_member(entry)), entries)
     raise ValueError(f"a history entry is not [identity, item_id, type, value, timestamp]: {str(wrong)[:100]}")
 

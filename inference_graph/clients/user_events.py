@@ -16,14 +16,13 @@ from inference_graph.clients.event_format import (
     IDENTITIES_KEPT,
     OLDER_KEPT,
     Keys,
-    StoredEvent,
     history_member,
     identity_of,
     read_history,
     stream_entry,
 )
 from inference_graph.clients.redis_connection import Command, ask, redis_call
-from inference_graph.types import Event
+from inference_graph.types import Event, Events
 
 WRITE_EVENTS = """
 local now, history_kept, identities_kept, older_kept = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -58,12 +57,12 @@ arrived: the newest are kept, however old the event that was sent."""
 
 @dataclass(frozen=True, slots=True)
 class StoredUser:
-    """What Redis knows of a user: events newest first, the items of those that have left the history, and of all users the newest.
+    """What Redis knows of a user: the history, the items of events that have left it, and of all users the newest event.
 
     `newest` in seconds since 1970.
     """
 
-    events: tuple[StoredEvent, ...]
+    events: Events
     older: Set[bytes]
     blocked: frozenset[str]
     newest: float | None
@@ -105,7 +104,7 @@ class UserEvents:
                 if isinstance(reply, Exception):
                     raise reply
             version, newest = replies[0]
-            events = read_history(user_id, replies[1]) if user_id is not None else ()
+            events = read_history(user_id, replies[1]) if user_id is not None else Events()
             older = _members(replies[2]) if user_id is not None else frozenset()
             self._newest = None if newest is None else float(newest)
             return StoredUser(events, older, await self._blocked_at(version), self._newest), replies[len(commands) :]
@@ -132,7 +131,7 @@ class UserEvents:
         self._newest = max([event.timestamp for event in events] + ([] if self._newest is None else [self._newest]))
         return stored, len(events) - stored
 
-    async def events(self, user_id: str, limit: int = HISTORY_KEPT) -> tuple[StoredEvent, ...]:
+    async def events(self, user_id: str, limit: int = HISTORY_KEPT) -> Events:
         """The newest events of one user, newest first."""
         async with redis_call(self._redis, "reading a history"):
             members = await cast(Awaitable[list[bytes]], self._redis.zrevrange(self._keys.history(user_id), 0, HISTORY_KEPT - 1))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.catalogue import Catalogue
-from inference_graph.clients import StoredEvent, StoredUser
-from inference_graph.features import interaction_value, tie_break
-from inference_graph.types import Event, History, Query, Rows, UserState, default_user_features
+from inference_graph.clients import StoredUser
+from inference_graph.features import interaction_value
+from inference_graph.types import Events, History, Query, Rows, UserState, default_user_features
 
 LONGEST_HISTORY = 500
 
@@ -25,11 +24,11 @@ def user_state(
     type_values: Mapping[str, float],
 ) -> UserState:
     """The user as of `query.now`; later events are left out. On a page of one item the history is that item alone."""
-    events: Sequence[StoredEvent | Event] = stored.events if stored else ()
+    events = stored.events if stored else Events()
     if query.item_id is not None:
-        events = _newest_first(query.user_id or "", (event for event in query.session if event.item_id == query.item_id))
+        events = Events.of(event for event in query.session if event.item_id == query.item_id).newest_first(query.user_id or "")
     elif query.session:
-        events = _newest_first(query.user_id or "", [*events, *query.session])
+        events = (events + Events.of(query.session)).newest_first(query.user_id or "")
     older = stored.older if stored and query.item_id is None else ()
     known = features is not None or bool(stored and stored.events)
     return UserState(
@@ -42,27 +41,18 @@ def user_state(
     )
 
 
-def history_of(query: Query, events: Sequence[StoredEvent | Event], type_values: Mapping[str, float]) -> History:
-    """Of events in the history's order."""
-    visible = [event for event in events if event.timestamp <= query.now][:LONGEST_HISTORY]
-    item_ids = tuple(event.item_id for event in visible)
+def history_of(query: Query, events: Events, type_values: Mapping[str, float]) -> History:
+    """Of events in the order of a history; those after `query.now` come first and are left out."""
+    later = int(np.count_nonzero(np.array(events.timestamps, np.float64) > query.now))
+    visible = events[later : later + LONGEST_HISTORY]
+    values = [interaction_value(type_, value, type_values) for type_, value in zip(visible.types, visible.values, strict=True)]
     return History(
-        item_ids=item_ids,
-        rows=query.catalogue.rows_of(item_ids),
-        values=np.array([interaction_value(e.type, e.value, type_values) for e in visible], np.float32),
-        timestamps=np.array([event.timestamp for event in visible], np.float64),
-        rated=np.array([event.type == "rating" for event in visible], np.bool_),
+        item_ids=visible.item_ids,
+        rows=query.catalogue.rows_of(visible.item_ids),
+        values=np.array(values, np.float32),
+        timestamps=np.array(visible.timestamps, np.float64),
+        rated=np.array([type_ == "rating" for type_ in visible.types], np.bool_),
     )
-
-
-def _newest_first(user_id: str, events: Iterable[StoredEvent | Event]) -> list[StoredEvent | Event]:
-    ordered: list[StoredEvent | Event] = []
-    for timestamp, together in groupby(sorted(events, key=lambda e: -e.timestamp), key=lambda e: e.timestamp):
-        same = list(together)
-        if len(same) > 1:
-            same.sort(key=lambda event: tie_break(user_id, event.item_id, timestamp), reverse=True)
-        ordered += same
-    return ordered
 
 
 @lru_cache(maxsize=1)

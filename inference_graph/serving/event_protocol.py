@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from inference_graph.clients.event_format import StoredEvent
 from inference_graph.errors import InvalidRequest
 from inference_graph.serving.checks import Words, a_list, a_number, a_timestamp, an_id, an_integer, an_object, refuse
-from inference_graph.types import Event
+from inference_graph.types import Event, Events
 
 MOST_EVENTS = 500
 MOST_READ = 500
@@ -67,6 +66,7 @@ def parse_read_limit(text: str | None) -> int:
     return an_integer(number, "limit", 1, MOST_READ)
 
 
-def render_events(user_id: str, events: Iterable[StoredEvent]) -> dict[str, object]:
-    kept = [{"item_id": e.item_id, "type": e.type, "value": e.value, "timestamp": e.timestamp} for e in events]
+def render_events(user_id: str, events: Events) -> dict[str, object]:
+    rows = zip(events.item_ids, events.types, events.values, events.timestamps, strict=True)
+    kept = [{"item_id": item_id, "type": type_, "value": value, "timestamp": timestamp} for item_id, type_, value, timestamp in rows]
     return {"user_id": user_id, "events": kept}

@@ -13,12 +13,11 @@ from starlette.exceptions import HTTPException
 
 from inference_graph import metrics
 from inference_graph.catalogue import Catalogue
-from inference_graph.clients.event_format import StoredEvent
 from inference_graph.errors import DependencyError, InvalidRequest
 from inference_graph.serving.checks import Words, an_id, decoded, refuse
 from inference_graph.serving.error_answers import RETRY, Fault, Refused
 from inference_graph.serving.event_protocol import parse_events, parse_read_limit, render_events
-from inference_graph.types import Event
+from inference_graph.types import Event, Events
 
 ALL_METHODS = ["GET", "DELETE", "HEAD", "POST", "PUT", "PATCH", "OPTIONS"]
 TWICE = "one that was stored after all is not stored twice"
@@ -26,7 +25,7 @@ TWICE = "one that was stored after all is not stored twice"
 
 class EventLog(Protocol):
     async def write(self, events: Sequence[Event]) -> tuple[int, int]: ...
-    async def events(self, user_id: str, limit: int) -> Sequence[StoredEvent]: ...
+    async def events(self, user_id: str, limit: int) -> Events: ...
     async def erase(self, user_id: str) -> bool: ...
 
 

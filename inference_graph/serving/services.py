@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.clients import Array, Clients
-from inference_graph.clients.event_format import StoredEvent
 from inference_graph.clients.redis_connection import Command, open_redis
 from inference_graph.clients.tf_serving import ServedModel
 from inference_graph.clients.user_events import UserEvents
@@ -22,7 +21,7 @@ from inference_graph.errors import DependencyError, DependencyUnavailable, Inval
 from inference_graph.serving.graph_feed import Graph
 from inference_graph.serving.readiness import Probe
 from inference_graph.settings import Settings
-from inference_graph.types import Event
+from inference_graph.types import Event, Events
 
 if TYPE_CHECKING:
     from inference_graph.clients.feature_store import UserFeatures
@@ -108,7 +107,7 @@ class Services:
     async def write(self, events: Sequence[Event]) -> tuple[int, int]:
         return await self.user_events.write(events)
 
-    async def events(self, user_id: str, limit: int) -> Sequence[StoredEvent]:
+    async def events(self, user_id: str, limit: int) -> Events:
         return await self.user_events.events(user_id, limit)
 
     def clients(self) -> Clients:

@@ -16,7 +16,6 @@ from prometheus_client import REGISTRY
 
 from inference_graph.catalogue import Catalogue
 from inference_graph.clients import StoredUser
-from inference_graph.clients.event_format import StoredEvent
 from inference_graph.errors import DependencyTimeout
 from inference_graph.graph import build, default_graph, load_graph
 from inference_graph.serving.front import Front, Limits
@@ -25,7 +24,7 @@ from inference_graph.serving.openapi import openapi
 from inference_graph.serving.protocol import Surface
 from inference_graph.serving.transformer import build_app, paths
 from inference_graph.testing import FakeClients, FakeStoredUser, make_catalogue
-from inference_graph.types import Event
+from inference_graph.types import Event, Events
 
 NAMES: dict[str, Surface] = {"recommender": "home", "similar": "similar"}
 PREDICT, EXPLAIN, SIMILAR = (f"/v1/models/{name}" for name in ("recommender:predict", "recommender:explain", "similar:predict"))
@@ -44,9 +43,8 @@ class FakeLog:
         self.stored += events
         return len(events), 0
 
-    async def events(self, user_id: str, limit: int) -> Sequence[StoredEvent]:
-        found = [StoredEvent(e.item_id, e.type, e.value, e.timestamp, "") for e in self.stored if e.user_id == user_id]
-        return found[:limit]
+    async def events(self, user_id: str, limit: int) -> Events:
+        return Events.of(event for event in self.stored if event.user_id == user_id)[:limit]
 
     async def erase(self, user_id: str) -> bool:
         before = len(self.stored)

@@ -24,7 +24,7 @@ from inference_graph.sources.popular import PopularSettings
 from inference_graph.sources.similar_to_liked import SimilarToLikedSettings
 from inference_graph.sources.two_tower import TwoTowerSettings
 from inference_graph.testing import FakeClients, make_catalogue, make_query
-from inference_graph.types import Candidates, CategoryFilter, Event, UserState
+from inference_graph.types import Candidates, CategoryFilter, Event, Events, UserState
 
 COUNT = 40
 ITEMS = [f"i{n:02d}" for n in range(COUNT)]
@@ -67,7 +67,7 @@ def queries(draw):
     items = draw(st.lists(st.sampled_from([*ITEMS, "gone"]), max_size=8))
     events = [Event("u", item, "rating", query.now - 3600.0 * n, float(n % 5 + 1)) for n, item in enumerate(items)]
     blocked = np.array(draw(st.lists(st.integers(0, COUNT - 1), unique=True, max_size=3)), np.int32)
-    query = query.with_user(UserState(known=bool(items), history=history_of(query, events, {}), blocked=np.sort(blocked)))
+    query = query.with_user(UserState(known=bool(items), history=history_of(query, Events.of(events), {}), blocked=np.sort(blocked)))
     object.__setattr__(query, "categories", CategoryFilter(any=draw(st.sampled_from([(), ("a",), ("a", "b"), ("none such",)]))))
     return query
 

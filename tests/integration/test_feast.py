@@ -256,6 +256,6 @@ async def test_a_users_row_is_what_feast_answers_and_a_wrong_one_spares_the_hist
         mistyped = await users.read("u1")
     for found in (broken, mistyped):
         assert isinstance(found.features_error, DependencyBadResponse)
-        assert [event.item_id for event in found.stored.events] == ["i1"]
+        assert found.stored.events.item_ids == ("i1",)
     await events.close()
     await features.close()

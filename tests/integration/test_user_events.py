@@ -18,7 +18,7 @@ from inference_graph.clients.redis_connection import open_redis
 from inference_graph.clients.user_events import UserEvents
 from inference_graph.errors import DependencyBadResponse, DependencyTimeout, DependencyUnavailable
 from inference_graph.features import tie_break
-from inference_graph.types import Event
+from inference_graph.types import Event, Events
 
 
 @pytest.fixture
@@ -41,10 +41,7 @@ def rating(user: str = "1", item: str = "318", at: float = 1000.0, value: float 
 async def test_events_are_in_history_and_stream_together(store: UserEvents, redis: Redis) -> None:
     assert await store.write([rating(request_id="r1"), rating(item="50", at=1001.5)]) == (2, 0)
     read = await store.read("1")
-    assert [(e.item_id, e.type, e.value, e.timestamp) for e in read.events] == [
-        ("50", "rating", 5.0, 1001.5),
-        ("318", "rating", 5.0, 1000.0),
-    ]
+    assert read.events == Events(("50", "318"), ("rating", "rating"), (5.0, 5.0), (1001.5, 1000.0))
     assert read.newest == 1001.5
     entries = [json.loads(fields[b"event"]) for _, fields in await redis.xrange("{shop}:events")]
     assert entries[0] == {
@@ -80,20 +77,19 @@ async def test_events_in_any_order_are_read_newest_first_and_ties_by_content(sto
     random.Random(1).shuffle(events)
     await store.write(events)
     expected = sorted(events, key=lambda e: (e.timestamp, tie_break(e.user_id, e.item_id, e.timestamp)), reverse=True)
-    assert [e.item_id for e in (await store.read("1")).events] == [e.item_id for e in expected]
-    assert [e.item_id for e in await store.events("1", 3)] == [e.item_id for e in expected][:3]
+    assert (await store.read("1")).events == Events.of(expected)
+    assert await store.events("1", 3) == Events.of(expected[:3])
 
 
 async def test_fifty_writes_at_once_are_all_in_the_history(store: UserEvents) -> None:
     await asyncio.gather(*(store.write([rating(item=str(i), at=float(i))]) for i in range(50)))
-    assert [e.item_id for e in await store.events("1")] == [str(i) for i in reversed(range(50))]
+    assert (await store.events("1")).item_ids == tuple(str(i) for i in reversed(range(50)))
 
 
 async def test_a_history_keeps_the_newest_five_hundred_and_the_stream_everything(store: UserEvents, redis: Redis) -> None:
     for start in (300, 0):
         await store.write([rating(item=str(i), at=float(i)) for i in range(start, start + 300)])
-    events = await store.events("1")
-    assert [events[0].item_id, events[-1].item_id, len(events)] == ["599", "100", 500]
+    assert (await store.events("1")).item_ids == tuple(str(i) for i in reversed(range(100, 600)))
     assert await redis.xlen("{shop}:events") == 600
     read = await store.read("1")
     assert read.newest == 599.0
@@ -116,7 +112,7 @@ async def test_a_batch_that_cannot_be_stored_whole_leaves_nothing(store: UserEve
     await redis.set("{shop}:identities:2", "x")
     with pytest.raises(DependencyBadResponse):
         await store.write([rating(), rating(user="2")])
-    assert await store.events("1") == ()
+    assert await store.events("1") == Events()
     assert await redis.xlen("{shop}:events") == 0
 
 
@@ -124,7 +120,7 @@ async def test_an_erased_user_is_gone_and_the_stream_says_so(store: UserEvents, 
     await store.write([rating(), rating(user="2")])
     assert await store.erase("1")
     assert not await store.erase("1")
-    assert await store.events("1") == ()
+    assert await store.events("1") == Events()
     assert len(await store.events("2")) == 1
     assert sorted(await redis.keys("*:1")) == []
     markers = [json.loads(fields[b"erase"]) for _, fields in await redis.xrange("{shop}:events") if b"erase" in fields]
@@ -189,7 +185,7 @@ async def test_writing_works_after_the_server_forgot_its_scripts(store: UserEven
 async def test_hostile_ids_are_only_bytes(store: UserEvents, redis: Redis) -> None:
     for user in ("*", "a}b{c", "\"';--", "ключ", "x:y", "[1]"):
         await store.write([rating(user=user, item=user)])
-        assert [e.item_id for e in await store.events(user)] == [user]
+        assert (await store.events(user)).item_ids == (user,)
 
 
 async def test_the_servers_fsync_policy_is_known(store: UserEvents, redis: Redis) -> None:
@@ -210,7 +206,7 @@ async def test_a_cancelled_request_never_hands_its_reply_to_another(redis_server
         nonlocal answered
         read = await store.read(user)
         assert len(read.events) == 200
-        assert all(e.item_id.startswith(f"{user}-") for e in read.events)
+        assert all(item_id.startswith(f"{user}-") for item_id in read.events.item_ids)
         answered += 1
 
     for _ in range(60):

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_graph.clients.event_format import StoredEvent
 from inference_graph.errors import InvalidRequest
 from inference_graph.serving.event_protocol import parse_events, parse_read_limit, render_events
-from inference_graph.types import Event
+from inference_graph.types import Event, Events
 
 TYPES = frozenset({"rating", "purchase", "view", "click"})
 RATING: dict[str, Any] = {"user_id": "1", "item_id": "318", "type": "rating", "value": 5.0, "timestamp": 1000}
@@ -78,7 +77,7 @@ def test_the_limit_of_a_reading_is_a_number_in_text() -> None:
 
 
 def test_events_are_rendered_as_they_were_sent() -> None:
-    assert render_events("1", [StoredEvent("318", "rating", 5.0, 1000.0, "id")]) == {
+    assert render_events("1", Events(("318",), ("rating",), (5.0,), (1000.0,))) == {
         "user_id": "1",
         "events": [{"item_id": "318", "type": "rating", "value": 5.0, "timestamp": 1000.0}],
     }
