@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,13 +86,9 @@ class Catalogue:
         """Catalogue rows, int32 [len(item_ids)], -1 for an unknown id."""
         if len(item_ids) == 0 or len(self) == 0:
             return np.full(len(item_ids), -1, np.int32)
-        known = self.arrays.item_ids
-        texts = item_ids if isinstance(item_ids[0], bytes) else [i.encode() if isinstance(i, str) else i for i in item_ids]
-        wanted = np.asarray(texts, np.bytes_)
-        if wanted.itemsize > known.itemsize:
-            # Else numpy copies every id of the catalogue to the width of the longest one asked for.
-            wanted = np.where(np.char.str_len(wanted) > known.itemsize, b"", wanted).astype(known.dtype)
-        return self.index.rows_of(wanted)
+        texts = list(map(str.encode, cast(Sequence[str], item_ids))) if isinstance(item_ids[0], str) else item_ids
+        # One byte wider than every id here: what is longer is cut to something that is still none of them.
+        return self.index.rows_of(np.asarray(texts, f"S{self.arrays.item_ids.itemsize + 1}"))
 
     def item_id(self, row: int) -> str:
         return bytes(self.arrays.item_ids[row]).decode()

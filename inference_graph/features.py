@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_graph.grouping import group
+from inference_graph.grouping import best_first, group
 
 DAY_SECONDS = 86_400.0
 
@@ -94,8 +94,8 @@ def seeds(
     weights = np.where(liked(values, rated) & (rows >= 0), values * 0.5 ** (ages / half_life), 0.0)
     order = np.argsort(-weights, kind="stable")
     order = order[weights[order] > 0.0]
-    _, first = np.unique(rows[order], return_index=True)
-    return order[np.sort(first)][:count]
+    known = group(rows[order])
+    return order[np.sort(known.order[known.starts])][:count]
 
 
 def next_item_scores(
@@ -118,5 +118,5 @@ def next_item_scores(
         return rows, scores
     groups = group(rows)
     total = np.add.reduceat(scores[groups.order], groups.starts)
-    order = np.argsort(-total, kind="stable")
+    order = best_first(total)
     return groups.rows[order], total[order]

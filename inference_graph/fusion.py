@@ -19,7 +19,6 @@ def fuse(ranks: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np
     """Scores [...] in (0, 1] from ranks [..., sources] (from 1, NaN where absent); 1 is first place in every source."""
     if ranks.shape[-1] == 0:
         return np.ones(ranks.shape[:-1], np.float32)
-    reciprocal = (DAMPING + 1) / (DAMPING + ranks)
-    reciprocal[np.isnan(reciprocal)] = 0.0
-    scores: NDArray[np.float32] = np.clip(reciprocal @ weights / weights.sum(), _LEAST, 1.0)
+    reciprocal = np.fmax((DAMPING + 1) / (DAMPING + ranks), np.float32(0.0))  # 0 in place of NaN
+    scores: NDArray[np.float32] = np.fmin(np.fmax(reciprocal @ weights / weights.sum(), _LEAST), np.float32(1.0))
     return scores

@@ -1,4 +1,4 @@
-"""Catalogue rows as sets: what np.unique and np.isin do, in a fraction of their time for the thousand rows of a request."""
+"""Catalogue rows as sets and in order: what np.unique, np.isin and np.argsort do, in a fraction of their time for a request's rows."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ class Groups:
     order: NDArray[np.intp]
     starts: NDArray[np.intp]
 
+    def positions(self) -> NDArray[np.intp]:
+        """For each place of the input the index in `rows`, [n]."""
+        begins = np.zeros(len(self.order), np.intp)
+        begins[self.starts[1:]] = 1
+        found = np.empty(len(self.order), np.intp)
+        found[self.order] = begins.cumsum()
+        return found
+
 
 def group(rows: NDArray[np.int32]) -> Groups:
     """`rows` int32 [n], none negative."""
@@ -28,6 +36,15 @@ def group(rows: NDArray[np.int32]) -> Groups:
     np.not_equal(ordered[1:], ordered[:-1], out=changes[1:])
     starts = np.flatnonzero(changes)
     return Groups(ordered[starts], (keys & 0xFFFFFFFF).astype(np.intp), starts)
+
+
+def best_first(scores: NDArray[np.float32]) -> NDArray[np.intp]:
+    """What a stable np.argsort of -scores says, [n]; no score is NaN."""
+    bits = (np.float32(0.0) - scores).view(np.int32)  # not -scores: 0.0 and -0.0 are one score
+    # Of floats as integers, only the negative ones are in the wrong order; with the place below it is the fastest sort that there is.
+    keys = (np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits).astype(np.int64) << 32) | np.arange(len(scores))
+    keys.sort()
+    return (keys & 0xFFFFFFFF).astype(np.intp)
 
 
 def among(rows: NDArray[np.int32], wanted: NDArray[np.int32]) -> NDArray[np.bool_]:

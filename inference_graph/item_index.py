@@ -34,18 +34,19 @@ class ItemIndex:
         return cls(item_ids, np.argsort(buckets, kind="stable").astype(np.int32), starts, shift)
 
     def rows_of(self, wanted: NDArray[np.bytes_]) -> NDArray[np.int32]:
-        """int32 [len(wanted)], -1 for an unknown id. No id wanted is wider than those here."""
-        found = np.full(len(wanted), -1, np.int32)
+        """int32 [len(wanted)], -1 for an unknown id, of a catalogue that is not empty."""
         bucket = (_hashes(wanted) >> self.shift).astype(np.int64)
         place, end = self.starts[bucket], self.starts[bucket + 1]
-        left = np.flatnonzero(place < end)
+        # Most ids are the first of their bucket: those are looked up all at once, without choosing among them.
+        rows = self.rows.take(place, mode="clip")
+        found: NDArray[np.int32] = np.where((place < end) & (self.item_ids[rows] == wanted), rows, np.int32(-1))
+        left = np.flatnonzero((found < 0) & (place + 1 < end))
         while len(left):
+            place[left] += 1
             rows = self.rows[place[left]]
             hit = self.item_ids[rows] == wanted[left]
             found[left[hit]] = rows[hit]
-            left = left[~hit]
-            place[left] += 1
-            left = left[place[left] < end[left]]
+            left = left[~hit & (place[left] + 1 < end[left])]
         return found
 
 

@@ -16,6 +16,7 @@ from inference_graph.clients import User, UserStore
 from inference_graph.exposure import SHOWN_LATELY, diversity
 from inference_graph.features import TYPE_VALUES
 from inference_graph.fusion import fuse
+from inference_graph.grouping import best_first
 from inference_graph.hydrators.user_state import user_state
 from inference_graph.overload import Overload
 from inference_graph.run import Run, Step
@@ -174,7 +175,7 @@ class Pipeline:
         usual = min(len(kept), self.candidate_limit)
         limit = usual if self.ranker is None else min(usual, max(query.limit, self.overload.candidates(self.candidate_limit)))
         if len(kept) > limit:
-            order = np.argsort(-fuse(candidates.ranks[kept], self.weights), kind="stable")
+            order = best_first(fuse(candidates.ranks[kept], self.weights))
             removed_by[kept[order[limit:]]] = BEYOND_LIMIT
             kept = np.sort(kept[order[:limit]])
         return removed_by, kept, limit < usual

@@ -213,9 +213,7 @@ class Candidates:
         """The union of what the sources proposed, each item once, with its first rank in each source."""
         groups = group(np.concatenate([np.empty(0, np.int32), *proposals]))
         ranks = np.full((len(groups.rows), len(proposals)), np.nan, np.float32)
-        sizes = np.diff(groups.starts, append=len(groups.order))
-        positions = np.empty(len(groups.order), np.intp)
-        positions[groups.order] = np.repeat(np.arange(len(groups.rows)), sizes)
+        positions = groups.positions()
         end = 0
         for source, proposed in enumerate(proposals):
             start, end = end, end + len(proposed)

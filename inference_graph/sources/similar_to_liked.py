@@ -13,7 +13,7 @@ from inference_graph.clients import Clients, VectorSearch
 from inference_graph.errors import DependencyUnavailable
 from inference_graph.features import seeds
 from inference_graph.fusion import WEIGHTS
-from inference_graph.grouping import group
+from inference_graph.grouping import best_first, group
 from inference_graph.model_inputs import ages
 from inference_graph.types import Proposal, Query, Rows
 
@@ -71,4 +71,4 @@ def nearest(found: Rows, similarity: NDArray[np.float32], seed_rows: Rows, limit
         return found
     groups = group(found)
     best = np.maximum.reduceat(similarity[groups.order], groups.starts)
-    return groups.rows[np.argsort(-best, kind="stable")[:limit]]
+    return groups.rows[best_first(best)[:limit]]
