@@ -36,9 +36,6 @@ from inference_graph.snapshots import SnapshotStore
 
 logger = logging.getLogger(__name__)
 
-GARBAGE_OBJECTS = 10_000
-"""A request holds one or two thousand objects until its answer is out: Python's 700 would look through them three times, for nothing."""
-
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT; a wrong setting ends it with one line and status 1."""
@@ -128,7 +125,6 @@ async def _become_ready(process: Process, services: Services, grace: float | Non
     # What the imports made stays for good: the collector need not look at it again.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 @asynccontextmanager
