@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference_graph.errors import DependencyError
-from inference_graph.types import Events
+
+if TYPE_CHECKING:
+    # The model server's image has the protocol's package, and of what is around it only this file and the errors.
+    from inference_graph.types import Events
 
 Array = NDArray[Any]
 
