@@ -38,9 +38,10 @@ def copied_to(folder: Path, dockerfile: str) -> None:
 )
 def test_a_program_starts_with_what_its_image_has_of_our_code(dockerfile: str, module: str, tmp_path: Path) -> None:
     copied_to(tmp_path, dockerfile)
-    # Before site-packages, where the whole project is found: a package that was copied in part hides it.
+    # Before site-packages; and without what finds every module of a project that is installed to be edited.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(tmp_path / part) for part in (".", "models"))}
-    imported = f"import inference_graph, {module}; print(inference_graph.__file__)"
+    alone = "import sys; sys.meta_path[:] = [finder for finder in sys.meta_path if 'Editable' not in str(finder)]"
+    imported = f"{alone}; import inference_graph, {module}; print(inference_graph.__file__)"
     done = subprocess.run([sys.executable, "-c", imported], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(tmp_path / "inference_graph" / "__init__.py")
