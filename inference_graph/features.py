@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +45,6 @@ LIKED_RATING = 3.5
 RECENT_HALF_LIFE_DAYS = 30.0
 
 
-@lru_cache(maxsize=4096)  # a request asks twice: when a history is read, and when it becomes the user's state
 def tie_break(user_id: str, item_id: str, timestamp: float) -> bytes:
     """The order of a user's events within one second: by content, because file order is an artefact."""
     return hashlib.sha256(f"{user_id}|{item_id}|{timestamp:.15g}".encode()).digest()

@@ -50,7 +50,8 @@ class Run:
     """The record of one request; `strict` raises bugs instead of forgiving them, for tests.
 
     `overloaded` names the steps whose service said so, or was too late although it answered others meanwhile. `in_vain` are
-    the spans in which a service that is gone was waited for: they say nothing about load.
+    the spans in which a service that is gone was waited for: they say nothing about load. `candidates` counts what went in and out of
+    a step: (name, `in` or `out`, how many).
     """
 
     deadline: Deadline

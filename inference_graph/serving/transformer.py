@@ -125,18 +125,18 @@ class Recommender(Model):  # type: ignore[misc]  # KServe ships no types
         )
         return Work(parse_predict(decoded(payload), arrival), graph, pipeline, deadline)
 
-    async def predict(self, payload: Work, headers: Any = None) -> Outcome:
+    async def predict(self, payload: Work) -> Outcome:
         """All instances side by side; each ends by the deadline, also those that a failed one leaves behind."""
         recommend, deadline = payload.pipeline.recommend, payload.deadline
         if len(payload.queries) == 1:
             return Outcome((await recommend(payload.queries[0], deadline),), payload)
         return Outcome(tuple(await asyncio.gather(*(recommend(query, deadline) for query in payload.queries))), payload)
 
-    async def explain(self, payload: Work, headers: Any = None) -> Outcome:
+    async def explain(self, payload: Work) -> Outcome:
         outcome = await self.predict(payload)
         return Outcome(outcome.answers, payload, explained=True)
 
-    def postprocess(self, result: Outcome, headers: Any = None) -> bytes:
+    def postprocess(self, result: Outcome) -> bytes:
         sources, version = result.work.pipeline.source_names, result.work.graph.config.version
         if result.explained:
             seeds = [_seeds(result.work.pipeline, answer.query) for answer in result.answers]
