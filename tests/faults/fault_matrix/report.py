@@ -14,7 +14,7 @@ from rich.table import Table
 
 from fault_matrix.verdict import Verdict
 
-COLUMNS = ("service", "fault", "answers", "200 and full", "during: named", "p99 ms", "clean after s", "verdict")
+COLUMNS = ("service", "fault", "answers", "200 and full", "during: named", "p99 ms", "clean after s", "stolen", "verdict")
 
 
 def row(verdict: Verdict) -> tuple[str, ...]:
@@ -26,6 +26,7 @@ def row(verdict: Verdict) -> tuple[str, ...]:
         ("" if verdict.exact else "any of ") + (", ".join(verdict.degraded) or "nothing"),
         f"{verdict.p99_ms:.0f}",
         f"{verdict.clean_after_s:.1f}",
+        f"{100 * verdict.stolen:.0f} %",
         "passed" if verdict.passed else "FAILED",
     )
 

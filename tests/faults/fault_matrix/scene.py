@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
+import psutil
+
 from fault_matrix.bed import Bed
 from fault_matrix.traffic import PREDICT, Answer, Traffic
 from fault_matrix.verdict import RETURN_SECONDS, Bounds, Verdict, Window, judge
@@ -59,10 +61,19 @@ class Cell:
 
 async def play(cell: Cell, bed: Bed, bounds: Bounds) -> Verdict:
     """The cell from a clean start to the answers after the return; what it waited for in vain is its problem too."""
+    stolen, all_time = _machine_seconds()
     try:
-        return await _played(cell, bed, bounds)
+        verdict = await _played(cell, bed, bounds)
     except (TimeoutError, OSError) as error:
-        return judge((cell.service, cell.fault), cell.degraded, (), Window(), bounds, [f"{type(error).__name__}: {error}"])
+        verdict = judge((cell.service, cell.fault), cell.degraded, (), Window(), bounds, [f"{type(error).__name__}: {error}"])
+    stolen_then, all_then = _machine_seconds()
+    return replace(verdict, stolen=(stolen_then - stolen) / (all_then - all_time))
+
+
+def _machine_seconds() -> tuple[float, float]:
+    """Of all cores together: what the host gave to others (Linux alone says so), and everything."""
+    times = psutil.cpu_times()
+    return getattr(times, "steal", 0.0), sum(times)
 
 
 async def _played(cell: Cell, bed: Bed, bounds: Bounds) -> Verdict:

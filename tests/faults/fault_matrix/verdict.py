@@ -45,6 +45,8 @@ UNTIMED = Bounds(math.inf, 0.1)
 
 @dataclass(frozen=True)
 class Verdict:
+    """`stolen` is the share of the machine's time that its host gave to others meanwhile."""
+
     service: str
     fault: str
     degraded: tuple[str, ...]
@@ -55,6 +57,7 @@ class Verdict:
     clean_after_s: float
     problems: tuple[str, ...] = field(default=())
     exact: bool = True
+    stolen: float = 0.0
 
     @property
     def passed(self) -> bool:
