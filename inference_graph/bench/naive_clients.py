@@ -41,7 +41,7 @@ def read_user(client: redis.Redis, keys: Keys, user_id: str) -> Stored:
     pipeline.smembers(keys.older(user_id))
     pipeline.smembers(keys.blocked)
     members, older, blocked = pipeline.execute()
-    return Stored(read_history(user_id, members), older, frozenset(item_id.decode() for item_id in blocked))
+    return Stored(read_history(members), older, frozenset(item_id.decode() for item_id in blocked))
 
 
 @dataclass(frozen=True)

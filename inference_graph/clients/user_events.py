@@ -104,7 +104,7 @@ class UserEvents:
                 if isinstance(reply, Exception):
                     raise reply
             version, newest = replies[0]
-            events = read_history(user_id, replies[1]) if user_id is not None else Events()
+            events = read_history(replies[1]) if user_id is not None else Events()
             older = _members(replies[2]) if user_id is not None else frozenset()
             self._newest = None if newest is None else float(newest)
             return StoredUser(events, older, await self._blocked_at(version), self._newest), replies[len(commands) :]
@@ -124,8 +124,8 @@ class UserEvents:
             keys += self._keys.of_user(user_id)
         arguments: list[str | bytes | int | float] = [time.time(), HISTORY_KEPT, IDENTITIES_KEPT, OLDER_KEPT]
         for event in events:
-            score = repr(float(event.timestamp))
-            arguments += [users[event.user_id], identity_of(event), score, history_member(event), stream_entry(event)]
+            identity, score = identity_of(event), repr(float(event.timestamp))
+            arguments += [users[event.user_id], identity, score, history_member(event, identity), stream_entry(event, identity)]
         async with redis_call(self._redis, "writing events"):
             stored = int(await cast(Awaitable[int], self._write(keys=keys, args=arguments)))
         self._newest = max([event.timestamp for event in events] + ([] if self._newest is None else [self._newest]))
@@ -135,7 +135,7 @@ class UserEvents:
         """The newest events of one user, newest first."""
         async with redis_call(self._redis, "reading a history"):
             members = await cast(Awaitable[list[bytes]], self._redis.zrevrange(self._keys.history(user_id), 0, HISTORY_KEPT - 1))
-            return read_history(user_id, members)[:limit]
+            return read_history(members)[:limit]
 
     async def erase(self, user_id: str) -> bool:
         """Forgets a user here and tells the readers of the stream to; returns whether there was anything to forget."""

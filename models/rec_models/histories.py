@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import cast
 
-import orjson
 import polars as pl
 import redis
 
@@ -61,10 +60,9 @@ def _users(newest: pl.DataFrame) -> Iterator[tuple[str, list[Member]]]:
 
 
 def _member(user_id: str, item_id: str, timestamp: float, type_: str, value: float | None, identity: str | None) -> Member:
-    if identity is not None:
-        return identity, orjson.dumps([identity, item_id, type_, value, timestamp]), timestamp
     event = Event(user_id, item_id, type_, timestamp, value)
-    return identity_of(event), history_member(event), timestamp
+    identity = identity_of(event) if identity is None else identity
+    return identity, history_member(event, identity), timestamp
 
 
 def _add(client: redis.Redis, keys: Keys, batch: list[tuple[str, list[Member]]]) -> None:

@@ -81,6 +81,18 @@ async def test_events_in_any_order_are_read_newest_first_and_ties_by_content(sto
     assert await store.events("1", 3) == Events.of(expected[:3])
 
 
+async def test_of_one_second_with_too_many_events_the_last_in_order_are_kept(store: UserEvents) -> None:
+    events = [rating(item=f"i{i}", at=5.0) for i in range(600)]
+    await store.write(events)
+    expected = sorted(events, key=lambda e: tie_break(e.user_id, e.item_id, e.timestamp), reverse=True)
+    assert await store.events("1") == Events.of(expected[:500])
+
+
+async def test_events_that_differ_in_their_event_id_alone_are_both_kept(store: UserEvents) -> None:
+    assert await store.write([Event("1", "318", "purchase", 1.0, 1.0, event_id=name) for name in "ab"]) == (2, 0)
+    assert (await store.events("1")).item_ids == ("318", "318")
+
+
 async def test_fifty_writes_at_once_are_all_in_the_history(store: UserEvents) -> None:
     await asyncio.gather(*(store.write([rating(item=str(i), at=float(i))]) for i in range(50)))
     assert (await store.events("1")).item_ids == tuple(str(i) for i in reversed(range(50)))
