@@ -86,16 +86,16 @@ class Catalogue:
         """Catalogue rows, int32 [len(item_ids)], -1 for an unknown id."""
         if len(item_ids) == 0 or len(self) == 0:
             return np.full(len(item_ids), -1, np.int32)
-        texts = list(map(str.encode, cast(Sequence[str], item_ids))) if isinstance(item_ids[0], str) else item_ids
-        # One byte wider than every id here: what is longer is cut to something that is still none of them.
-        return self.index.rows_of(np.asarray(texts, f"S{self.arrays.item_ids.itemsize + 1}"))
+        if isinstance(item_ids[0], str):
+            return self.index.rows_of(list(map(str.encode, cast(Sequence[str], item_ids))))
+        return self.index.rows_of(cast(Sequence[bytes], item_ids))
 
     def item_id(self, row: int) -> str:
         return bytes(self.arrays.item_ids[row]).decode()
 
-    def title(self, row: int) -> str:
-        start, end = self.arrays.title_offsets[row], self.arrays.title_offsets[row + 1]
-        return self.arrays.title_bytes[start:end].tobytes().decode()
+    def titles(self, rows: NDArray[np.int32]) -> list[str]:
+        offsets, texts = self.arrays.title_offsets, self.arrays.title_bytes.data
+        return [str(texts[start:end], "utf-8") for start, end in zip(offsets[rows].tolist(), offsets[rows + 1].tolist(), strict=True)]
 
     def categories_of(self, row: int) -> tuple[str, ...]:
         start, end = self.arrays.category_offsets[row], self.arrays.category_offsets[row + 1]

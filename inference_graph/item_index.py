@@ -2,62 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+Words = tuple[NDArray[np.uint64], ...]
+"""Ids as columns of numbers, the first eight bytes of each in the first: a lookup computes with ids and compares them as numbers."""
+
 _FACTORS = np.random.default_rng(20).integers(0, 2**63, 64, np.uint64) * np.uint64(2) + np.uint64(1)
-"""Odd, one for each eight bytes of an id: a zero word adds nothing, so the width that an id is padded to does not matter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemIndex:
-    """12 to 20 bytes an item; a lookup touches memory in three places where binary search in a million ids does in twenty.
+    """20 to 28 bytes an item, and eight more for every eight bytes of the longest id; a lookup touches memory in two places, where
+    binary search in a million ids does in twenty.
 
-    `item_ids` bytes [N], unique; `rows` int32 [N] in the order of their buckets; bucket b is `rows[starts[b] : starts[b + 1]]`.
+    `width` of an id in bytes, longer than any; `first` int32 [2^bits] is the row of a bucket, `following` int32 [N] the next row of the
+    same bucket, both -1 where there is none.
     """
 
-    item_ids: NDArray[np.bytes_]
-    rows: NDArray[np.int32]
-    starts: NDArray[np.int32]
+    width: int
+    words: Words
+    first: NDArray[np.int32]
+    following: NDArray[np.int32]
     shift: np.uint64
 
     @classmethod
     def of(cls, item_ids: NDArray[np.bytes_]) -> Self:
+        """`item_ids` bytes [N], unique."""
+        width = item_ids.itemsize + 8 - item_ids.itemsize % 8
+        words = tuple(np.ascontiguousarray(word) for word in _words(item_ids.astype(f"S{width}")))
         bits = len(item_ids).bit_length() + 1
         shift = np.uint64(64 - bits)
-        buckets = _hashes(item_ids) >> shift
-        starts = np.zeros(2**bits + 1, np.int32)
-        np.cumsum(np.bincount(buckets.astype(np.int64), minlength=2**bits), out=starts[1:])
-        return cls(item_ids, np.argsort(buckets, kind="stable").astype(np.int32), starts, shift)
+        buckets = _buckets(words, shift)
+        order = np.argsort(buckets, kind="stable")
+        first, following = np.full(2**bits, -1, np.int32), np.full(len(item_ids), -1, np.int32)
+        same = buckets[order[1:]] == buckets[order[:-1]]
+        following[order[:-1][same]] = order[1:][same]
+        first[buckets[order[::-1]]] = order[::-1]
+        return cls(width, words, first, following, shift)
 
-    def rows_of(self, wanted: NDArray[np.bytes_]) -> NDArray[np.int32]:
-        """int32 [len(wanted)], -1 for an unknown id, of a catalogue that is not empty."""
-        bucket = (_hashes(wanted) >> self.shift).astype(np.int64)
-        place, end = self.starts[bucket], self.starts[bucket + 1]
-        # Most ids are the first of their bucket: those are looked up all at once, without choosing among them.
-        rows = self.rows.take(place, mode="clip")
-        found: NDArray[np.int32] = np.where((place < end) & (self.item_ids[rows] == wanted), rows, np.int32(-1))
-        left = np.flatnonzero((found < 0) & (place + 1 < end))
-        while len(left):
-            place[left] += 1
-            rows = self.rows[place[left]]
-            hit = self.item_ids[rows] == wanted[left]
-            found[left[hit]] = rows[hit]
-            left = left[~hit & (place[left] + 1 < end[left])]
-        return found
+    def rows_of(self, item_ids: Sequence[bytes] | NDArray[np.bytes_]) -> NDArray[np.int32]:
+        """int32 [len(item_ids)], -1 for an unknown id, of a catalogue and of ids that are not empty."""
+        # What is longer than every id here is cut to something that is still none of them.
+        wanted = _words(np.asarray(item_ids, f"S{self.width}"))
+        rows = self.first[_buckets(wanted, self.shift)]
+        unlike = np.flatnonzero((rows >= 0) & self._unlike(rows, wanted))
+        while len(unlike):
+            others = rows[unlike] = self.following[rows[unlike]]
+            unlike = unlike[(others >= 0) & self._unlike(others, tuple(word[unlike] for word in wanted))]
+        return rows
+
+    def _unlike(self, rows: NDArray[np.int32], wanted: Words) -> NDArray[np.bool_]:
+        """Which rows have another id than the wanted one, [len(rows)]; of a row -1 it says anything."""
+        unlike: NDArray[np.bool_] = self.words[0][rows] != wanted[0]
+        for own, word in zip(self.words[1:], wanted[1:], strict=True):
+            unlike |= own[rows] != word
+        return unlike
 
 
-def _hashes(item_ids: NDArray[np.bytes_]) -> NDArray[np.uint64]:
-    """Multiply-shift over the words of an id, uint64 [n]; the upper bits are the good ones.
+def _words(item_ids: NDArray[np.bytes_]) -> Words:
+    """`item_ids` [n] of a width that is a multiple of eight, without a copy."""
+    columns = item_ids.itemsize // 8
+    table = item_ids.view(np.uint64).reshape(len(item_ids), columns)
+    return tuple(table[:, column] for column in range(columns))
+
+
+def _buckets(words: Words, shift: np.uint64) -> NDArray[np.int64]:
+    """Multiply-shift over the words of an id, whose upper bits are the good ones, [n].
 
     Dietzfelbinger et al. (1997), "A reliable randomized algorithm for the closest-pair problem".
     """
-    words = -(-item_ids.itemsize // 8)
-    padded = item_ids.astype(f"S{8 * words}").view(np.uint64).reshape(len(item_ids), words)
-    hashes: NDArray[np.uint64] = padded[:, 0] * _FACTORS[0]
-    for word in range(1, words):
-        hashes += padded[:, word] * _FACTORS[word % len(_FACTORS)]
-    return hashes
+    hashes: NDArray[np.uint64] = words[0] * _FACTORS[0]
+    for place, word in enumerate(words[1:], 1):
+        hashes += word * _FACTORS[place % len(_FACTORS)]
+    return (hashes >> shift).view(np.int64)

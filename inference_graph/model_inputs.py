@@ -48,7 +48,7 @@ def _of_user(name: str) -> Callable[[Query], Array]:
 
 
 _USER_INPUTS: Mapping[str, Callable[[Query], Array]] = {
-    "history_ids": lambda query: np.array([i.encode() for i in query.user.history.item_ids[:HISTORY_LENGTH]], np.bytes_)[None],
+    "history_ids": lambda query: query.user.history.item_ids[None, :HISTORY_LENGTH],
     "history_ages": lambda query: ages(query)[None, :HISTORY_LENGTH].astype(np.float32),
     "history_values": lambda query: query.user.history.values[None, :HISTORY_LENGTH],
     "history_rated": lambda query: query.user.history.rated[None, :HISTORY_LENGTH].astype(np.float32),

@@ -245,8 +245,9 @@ def _apply(filters: tuple[tuple[str, Filter], ...], query: Query, candidates: Ca
     kept: Mask = np.ones(len(candidates), np.bool_)
     for name, component in filters:
         mask = component.keep(query, candidates)
-        removed_by[kept & ~mask] = name
-        kept &= mask
+        if not mask.all():
+            removed_by[kept & ~mask] = name
+            kept &= mask
     return removed_by, np.flatnonzero(kept)
 
 

@@ -50,9 +50,9 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """A user's interactions, newest first; `rows` is -1 for an item that the catalogue does not know."""
+    """A user's interactions, newest first; `item_ids` as models take them, `rows` -1 for an item that the catalogue does not know."""
 
-    item_ids: tuple[str, ...] = ()
+    item_ids: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, np.bytes_))
     rows: Rows = field(default_factory=lambda: np.empty(0, np.int32))
     values: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     timestamps: NDArray[np.float64] = field(default_factory=lambda: np.empty(0, np.float64))

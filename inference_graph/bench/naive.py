@@ -87,8 +87,10 @@ class Naive:
     def _answer(self, query: Query, candidates: Candidates, selection: Selection, sources: Sequence[str]) -> dict[str, Any]:
         shown = candidates.take(selection.chosen)
         items = [
-            {"item_id": self.catalogue.item_id(row), "title": self.catalogue.title(row), "score": float(score), "sources": by}
-            for row, score, by in zip(shown.rows, shown.scores, proposed_by(shown.ranks, sources), strict=True)
+            {"item_id": self.catalogue.item_id(row), "title": title, "score": float(score), "sources": by}
+            for row, title, score, by in zip(
+                shown.rows, self.catalogue.titles(shown.rows), shown.scores, proposed_by(shown.ranks, sources), strict=True
+            )
         ]
         user = "known" if query.user.known else "unknown"
         return {"user_id": query.user_id, "user": user, "items": items, "degraded": [], "rules_relaxed": list(selection.relaxed)}

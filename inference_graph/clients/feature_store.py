@@ -100,33 +100,37 @@ class UserFeatures:
         projections = store.get_feature_service(USER_SERVICE).feature_view_projections
         self._asked = [self._asked_of(projection.name, [field.name for field in projection.features]) for projection in projections]
 
-    def _asked_of(self, view_name: str, features: list[str]) -> tuple[str, list[str], list[str | bytes]]:
-        """The name that a view has in Redis, and what is asked for there: names and the hash's fields, time included."""
+    def _asked_of(self, view_name: str, features: list[str]) -> tuple[list[str], list[str | bytes]]:
+        """The features of a view, and the fields that hold them in Redis."""
         view = self._store.get_feature_view(view_name)
         name = _versioned_fv_name(view, self._store.config)
-        requested, fields = _online_store(self._store)._generate_hset_keys_for_features(view, features, fv_name_override=name)
-        return name, requested, fields
+        # Feast adds the time that a row was written; nobody asks for it here.
+        _, fields = _online_store(self._store)._generate_hset_keys_for_features(view, list(features), fv_name_override=name)
+        return features, fields[: len(features)]
 
     def commands(self, user_id: str) -> list[Command]:
-        """What Feast's online store sends for one user; `row` reads the replies."""
-        (key,) = _online_store(self._store)._generate_redis_keys_for_entities(self._store.config, [_entity(user_id)])
-        return [("HMGET", key, *fields) for _, _, fields in self._asked]
+        """What Feast's online store would send for one user; `row` reads the replies."""
+        key = self._key(user_id)
+        return [("HMGET", key, *fields) for _, fields in self._asked]
+
+    def _key(self, user_id: str) -> bytes:
+        entity = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
+        return bytes(serialize_entity_key(entity, self._store.config.entity_key_serialization_version)) + self._store.project.encode()
 
     def row(self, replies: Sequence[Any]) -> NDArray[np.float32] | None:
         """float32 [U] in the order of features.USER_FEATURES; None for a user whom the online store does not know.
 
         Raises DependencyError for a reply that is an error, or nothing that Feast has written.
         """
-        online, row = _online_store(self._store), dict[str, object]()
+        row = dict[str, object]()
         with redis_errors("reading a user's features"):
-            for (view, requested, _), reply in zip(self._asked, replies, strict=True):
+            for (features, _), reply in zip(self._asked, replies, strict=True):
                 if isinstance(reply, Exception):
                     raise reply
                 try:
-                    ((_, found),) = online._convert_redis_values_to_protobuf([reply], view, requested)
+                    row |= {name: _number(Value.FromString(found or b"")) for name, found in zip(features, reply, strict=True)}
                 except DecodeError as error:
                     raise DependencyBadResponse(f"Feast, reading a user's features: {error!r}") from error
-                row |= {name: _number(value) for name, value in (found or {}).items()}
             values = [row.get(feature.name) for feature in USER_FEATURES]
             if all(value is None for value in values):
                 return None
@@ -149,9 +153,8 @@ class UserFeatures:
 
     async def erase(self, user_id: str) -> None:
         """Forgets a user's row; materializing brings it back only from events that are there then."""
-        version = self._store.config.entity_key_serialization_version
         async with self._call("erasing a user's features") as client:
-            await client.unlink(serialize_entity_key(_entity(user_id), version) + self._store.project.encode())
+            await client.unlink(self._key(user_id))
 
     @asynccontextmanager
     async def _call(self, doing: str) -> AsyncIterator[redis.asyncio.Redis]:
@@ -166,10 +169,6 @@ class UserFeatures:
         client = _online_store(self._store)._client_async
         if client is not None:
             await client.aclose()
-
-
-def _entity(user_id: str) -> EntityKey:
-    return EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
 
 
 def _number(value: Value) -> object:

@@ -45,10 +45,11 @@ def history_of(query: Query, events: Events, type_values: Mapping[str, float]) -
     """Of events in the order of a history; those after `query.now` come first and are left out."""
     later = int(np.count_nonzero(np.array(events.timestamps, np.float64) > query.now))
     visible = events[later : later + LONGEST_HISTORY]
+    item_ids = np.array([item_id.encode() for item_id in visible.item_ids], np.bytes_)
     values = [interaction_value(type_, value, type_values) for type_, value in zip(visible.types, visible.values, strict=True)]
     return History(
-        item_ids=visible.item_ids,
-        rows=query.catalogue.rows_of(visible.item_ids),
+        item_ids=item_ids,
+        rows=query.catalogue.rows_of(item_ids),
         values=np.array(values, np.float32),
         timestamps=np.array(visible.timestamps, np.float64),
         rated=np.array([type_ == "rating" for type_ in visible.types], np.bool_),

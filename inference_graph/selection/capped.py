@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -44,7 +45,7 @@ class Capped(BaseModel):
     when_impossible: Literal["relax", "shorten"] = "relax"
 
     def select(self, query: Query, candidates: Candidates) -> Selection:
-        scores = np.where(np.isfinite(candidates.scores), candidates.scores, -np.inf).astype(np.float64)
+        scores = np.where(np.isfinite(candidates.scores), candidates.scores, np.float32(-np.inf))
         count = min(query.limit, len(candidates))
         order = np.lexsort((candidates.rows, -scores))
         if not self.diversity and (first := self._first_allowed(query, candidates.rows[order], count)) is not None:
@@ -54,7 +55,7 @@ class Capped(BaseModel):
         if window == 0 and not self.diversity:
             return Selection(order[:count])
         pool = candidates.take(order)
-        marginal = _Marginal(query, pool, scores[order], self.diversity)
+        marginal = _Marginal(query, pool, scores[order].astype(np.float64), self.diversity)
         caps = tuple(replace(cap, members=cap.members[order]) for cap in caps)
         caps, count, relaxed = self._possible(caps, len(pool), count)
         chosen, bounded = _fill(Places.empty(caps, len(pool), count), marginal, count if self.diversity else min(window, count))
@@ -96,11 +97,11 @@ def _exempt(cap: CategoryCap, query: Query) -> set[int]:
     return {known.index(name) for name in (*cap.ignore, *query.categories.any) if name in known}
 
 
-def _with_rest(first: Sequence[int] | NDArray[np.intp], candidates: int, count: int) -> NDArray[np.intp]:
+def _with_rest(first: Sequence[int], candidates: int, count: int) -> NDArray[np.intp]:
     """Those, and then the next best up to `count`."""
-    others = np.ones(candidates, np.bool_)
-    others[first] = False
-    return np.concatenate([np.asarray(first, np.intp), np.flatnonzero(others)[: count - len(first)]])
+    taken = set(first)
+    others = (index for index in range(candidates) if index not in taken)
+    return np.array([*first, *islice(others, count - len(first))], np.intp)
 
 
 def _fillable(caps: tuple[Cap, ...], candidates: int, count: int) -> bool:
@@ -128,7 +129,7 @@ class _Marginal:
             self.current = (1 - self._diversity) * self._scores - self._diversity * self._similarity
 
 
-def _fill(places: Places, marginal: _Marginal, length: int) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+def _fill(places: Places, marginal: _Marginal, length: int) -> tuple[list[int], tuple[str, ...]]:
     """Fills `length` places; beyond the search's bound the pick is greedy, and the second value says so."""
     chosen: list[int] = []
     bounded: set[str] = set()
@@ -150,4 +151,4 @@ def _fill(places: Places, marginal: _Marginal, length: int) -> tuple[NDArray[np.
             break
         chosen.append(int(index))
         marginal.placed(int(index))
-    return np.array(chosen, np.intp), tuple(bounded)
+    return chosen, tuple(bounded)

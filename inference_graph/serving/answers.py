@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference_graph.features import USER_FEATURES
 from inference_graph.pipeline import Answer
@@ -16,10 +18,9 @@ def prediction(answer: Answer, sources: Sequence[str], graph_version: str) -> di
     """One entry of `predictions`; `sources` names the columns of the ranks."""
     query, chosen = answer.query, answer.selection.chosen
     rows, ranks, scores = answer.ranked.rows[chosen], answer.ranked.ranks[chosen], answer.scores[chosen]
-    item_ids, proposed = _item_ids(answer, rows), proposed_by(ranks, sources)
+    columns = _item_ids(answer, rows), query.catalogue.titles(rows), rounded(scores), proposed_by(ranks, sources)
     items = [
-        {"item_id": item_id, "title": query.catalogue.title(row), "score": rounded(score), "sources": by}
-        for item_id, row, score, by in zip(item_ids, rows.tolist(), scores.tolist(), proposed, strict=True)
+        {"item_id": item_id, "title": title, "score": score, "sources": by} for item_id, title, score, by in zip(*columns, strict=True)
     ]
     return {
         "user_id": query.user_id,
@@ -35,13 +36,11 @@ def prediction(answer: Answer, sources: Sequence[str], graph_version: str) -> di
 def explanation(answer: Answer, sources: Sequence[str], seeds: Rows, graph_version: str) -> dict[str, Any]:
     """A prediction, and everything that the pipeline knew when it made it."""
     user = answer.query.user
+    columns = _texts(user.history.item_ids), rounded(user.history.values), user.history.timestamps.tolist()
     history = [
-        {"item_id": item_id, "value": rounded(value), "timestamp": timestamp}
-        for item_id, value, timestamp in zip(
-            user.history.item_ids, user.history.values.tolist(), user.history.timestamps.tolist(), strict=True
-        )
+        {"item_id": item_id, "value": value, "timestamp": timestamp} for item_id, value, timestamp in zip(*columns, strict=True)
     ]
-    features = {feature.name: rounded(value) for feature, value in zip(USER_FEATURES, user.features.tolist(), strict=True)}
+    features = {feature.name: value for feature, value in zip(USER_FEATURES, rounded(user.features), strict=True)}
     return {
         **prediction(answer, sources, graph_version),
         "state": {"features": features, "history": history},
@@ -56,23 +55,20 @@ def _candidates(answer: Answer, sources: Sequence[str]) -> list[dict[str, Any]]:
     in_ranked = {row: index for index, row in enumerate(answer.ranked.rows.tolist())}
     positions = {index: position for position, index in enumerate(answer.selection.chosen.tolist(), 1)}
     rows, proposed = answer.considered.rows, proposed_by(answer.considered.ranks, sources)
+    ranker_scores = [None] * len(in_ranked) if "ranker" in answer.degraded else rounded(answer.ranked.scores)
+    scores, factors = rounded(answer.scores), {name: rounded(by_row) for name, by_row in answer.factors.items()}
     found = []
     for item_id, row, by, removed_by in zip(_item_ids(answer, rows), rows.tolist(), proposed, answer.removed_by, strict=True):
         entry = {"item_id": item_id, "sources": by, "removed_by": removed_by or None}
         index = in_ranked.get(row)
-        found.append({**entry, **(_unranked() if index is None else _ranked(answer, index, positions.get(index)))})
+        if index is None:
+            found.append({**entry, "ranker_score": None, "boosts": {}, "score": None, "position": None})
+            continue
+        boosts = {name: by_row[index] for name, by_row in factors.items()}
+        found.append(
+            {**entry, "ranker_score": ranker_scores[index], "boosts": boosts, "score": scores[index], "position": positions.get(index)}
+        )
     return sorted(found, key=lambda entry: (entry["position"] or np.inf, -(entry["score"] or 0.0)))
-
-
-def _unranked() -> dict[str, Any]:
-    return {"ranker_score": None, "boosts": {}, "score": None, "position": None}
-
-
-def _ranked(answer: Answer, index: int, position: int | None) -> dict[str, Any]:
-    factors = {name: rounded(float(by_row[index])) for name, by_row in answer.factors.items()}
-    ranker_score = None if "ranker" in answer.degraded else rounded(float(answer.ranked.scores[index]))
-    score = rounded(float(answer.scores[index]))
-    return {"ranker_score": ranker_score, "boosts": factors, "score": score, "position": position}
 
 
 def proposed_by(ranks: Ranks, sources: Sequence[str]) -> list[dict[str, int]]:
@@ -80,10 +76,14 @@ def proposed_by(ranks: Ranks, sources: Sequence[str]) -> list[dict[str, int]]:
     return [{name: int(rank) for name, rank in zip(sources, of_item, strict=True) if rank == rank} for of_item in ranks.tolist()]
 
 
-def rounded(value: float) -> float | None:
-    """The shortest number that is the same float32; null for what is not a number."""
-    return float(str(np.float32(value))) if np.isfinite(value) else None
+def rounded(values: NDArray[np.float32]) -> list[float | None]:
+    """The shortest numbers that are the same float32; null for what is not a number."""
+    return [float(str(value)) if isfinite(value) else None for value in values]
 
 
 def _item_ids(answer: Answer, rows: Rows) -> list[str]:
-    return [item_id.decode() for item_id in answer.query.catalogue.arrays.item_ids[rows].tolist()]
+    return _texts(answer.query.catalogue.arrays.item_ids[rows])
+
+
+def _texts(item_ids: NDArray[np.bytes_]) -> list[str]:
+    return [item_id.decode() for item_id in item_ids.tolist()]

@@ -29,6 +29,8 @@ class Popular:
     limit: int
 
     async def fetch(self, query: Query) -> Proposal:
-        segments = [query.catalogue.popular(category)[: self.limit] for category in query.categories.any or (None,)]
+        if not query.categories.any:
+            return Proposal(query.catalogue.popular()[: self.limit])
+        segments = [query.catalogue.popular(category)[: self.limit] for category in query.categories.any]
         places = np.concatenate([np.arange(len(segment)) for segment in segments])
         return Proposal(np.concatenate(segments)[np.argsort(places, kind="stable")][: self.limit])

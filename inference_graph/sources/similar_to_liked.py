@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,6 @@ from inference_graph.clients import Clients, VectorSearch
 from inference_graph.errors import DependencyUnavailable
 from inference_graph.features import seeds
 from inference_graph.fusion import WEIGHTS
-from inference_graph.grouping import best_first, group
 from inference_graph.model_inputs import ages
 from inference_graph.types import Proposal, Query, Rows
 
@@ -59,16 +59,13 @@ class SimilarToLiked:
         replies = await self.index.search(vectors, self.neighbours)
         found = query.catalogue.rows_of([item_id for reply in replies for item_id in reply])
         asked = np.repeat(vectors, [len(reply) for reply in replies], axis=0)
-        similarity = (query.catalogue.arrays.vectors[found] * asked).sum(axis=1)
+        similarity = np.vecdot(query.catalogue.arrays.vectors[found].astype(np.float32), asked)
         return Proposal(nearest(found, similarity, rows, self.limit))
 
 
 def nearest(found: Rows, similarity: NDArray[np.float32], seed_rows: Rows, limit: int) -> Rows:
     """The found rows by their greatest similarity to any seed, without the seeds; ties go to the lower row."""
-    usable = (found >= 0) & (found[:, None] != seed_rows).all(axis=1)
-    found, similarity = found[usable], similarity[usable]
-    if len(found) == 0:
-        return found
-    groups = group(found)
-    best = np.maximum.reduceat(similarity[groups.order], groups.starts)
-    return groups.rows[best_first(best)[:limit]]
+    best = dict.fromkeys(found[np.lexsort((found, -similarity))].tolist())
+    for unwanted in (-1, *seed_rows.tolist()):
+        best.pop(unwanted, None)
+    return np.fromiter(islice(best, limit), np.int32)

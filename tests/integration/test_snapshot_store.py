@@ -60,7 +60,7 @@ def test_a_thousand_rows_equal_what_feast_says_offline_and_online(workspace, red
     for column, feature in enumerate(ITEM_FEATURES):
         np.testing.assert_allclose(catalogue.arrays.features[:1_000, column], np.nan_to_num(online[feature.name]), rtol=1e-6)
     np.testing.assert_array_equal(catalogue.attributes["year"].values[:1_000], online["year"])
-    assert [catalogue.title(row) for row in range(1_000)] == online["title"].tolist()
+    assert catalogue.titles(np.arange(1_000, dtype=np.int32)) == online["title"].tolist()
 
 
 def test_titles_categories_attributes_and_vectors_are_those_of_the_items(workspace: Workspace) -> None:
@@ -68,7 +68,7 @@ def test_titles_categories_attributes_and_vectors_are_those_of_the_items(workspa
     catalogue = opened(workspace)
     rows = catalogue.rows_of(["i0", "i1", "i3", "i12", "nothing"])
     assert rows[-1] == -1
-    assert [catalogue.title(row) for row in rows[:4]] == ["Item 0 é", "Item 1 é", "Item 3 é", "Item 12 é"]
+    assert catalogue.titles(rows[:4]) == ["Item 0 é", "Item 1 é", "Item 3 é", "Item 12 é"]
     assert [set(catalogue.categories_of(row)) for row in rows[:4]] == [{"all", "even"}, set(), {"odd"}, {"all", "even"}]
     brand = catalogue.attributes["brand"]
     assert brand.words == ("acme",)

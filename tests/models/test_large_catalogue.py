@@ -28,7 +28,7 @@ def test_a_snapshot_of_it_is_whole_and_the_same_every_time(made, tmp_path):
     assert folders[0] == folders[1]
     catalogue = open_snapshot(folders[0])
     assert len(catalogue) == 3_000
-    assert catalogue.title(17) == "Item 0000017"
+    assert catalogue.titles(np.array([17], np.int32)) == ["Item 0000017"]
     assert (np.diff(catalogue.rows_of(item_ids(SIZE))) == 1).all()
     assert catalogue.categories_of(5) == (f"genre {5 % SIZE.topics % GENRES:02d}",)
 

@@ -28,7 +28,7 @@ def test_what_was_written_is_what_is_mapped(tmp_path):
     catalogue = open_snapshot(folder)
     assert catalogue.name == folder.name
     assert [catalogue.item_id(row) for row in range(4)] == IDS
-    assert catalogue.title(2) == "Title of ça va"
+    assert catalogue.titles(np.array([2, 0], np.int32)) == ["Title of ça va", "Title of a"]
     assert catalogue.categories_of(1) == ("x", "y")
     assert list(catalogue.popular("y")) == [1, 3]
     assert list(catalogue.popular()) == [0, 1, 2, 3]
