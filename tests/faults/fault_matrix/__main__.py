@@ -19,7 +19,7 @@ from fault_matrix.verdict import BEFORE, Bounds, Verdict
 from inference_graph.workspace import home
 
 ATTEMPTS = 3
-STOLEN = 0.1
+STOLEN = 0.2
 EXAMPLES = """examples:
   make test-faults
   make test-faults CELLS=redis,ranking
@@ -64,7 +64,7 @@ async def run(cells: Sequence[Cell], console: Console) -> list[Verdict]:
 async def _settled(cell: Cell, bed: Bed) -> Verdict:
     """A cell that fails on a machine without time shows the machine and not the fault: it is played again.
 
-    It says so by naming something before its fault, or by how much of its time went to others.
+    It says so by naming something before its fault, or by how much of its time went to others in the worst second.
     """
     for _ in range(ATTEMPTS):
         verdict = await play(cell, bed, Bounds.of(bed.budget))

@@ -61,13 +61,25 @@ class Cell:
 
 async def play(cell: Cell, bed: Bed, bounds: Bounds) -> Verdict:
     """The cell from a clean start to the answers after the return; what it waited for in vain is its problem too."""
-    stolen, all_time = _machine_seconds()
+    stolen: list[float] = [0.0]
+    watching = asyncio.create_task(_watch_machine(stolen))
     try:
         verdict = await _played(cell, bed, bounds)
     except (TimeoutError, OSError) as error:
         verdict = judge((cell.service, cell.fault), cell.degraded, (), Window(), bounds, [f"{type(error).__name__}: {error}"])
-    stolen_then, all_then = _machine_seconds()
-    return replace(verdict, stolen=(stolen_then - stolen) / (all_then - all_time))
+    finally:
+        watching.cancel()
+    return replace(verdict, stolen=max(stolen))
+
+
+async def _watch_machine(stolen: list[float]) -> None:
+    """Adds the share of each second that the host gave to others; for ever."""
+    before = _machine_seconds()
+    while True:
+        await asyncio.sleep(1.0)
+        now = _machine_seconds()
+        stolen.append((now[0] - before[0]) / (now[1] - before[1]))
+        before = now
 
 
 def _machine_seconds() -> tuple[float, float]:

@@ -45,7 +45,7 @@ UNTIMED = Bounds(math.inf, 0.1)
 
 @dataclass(frozen=True)
 class Verdict:
-    """`stolen` is the share of the machine's time that its host gave to others meanwhile."""
+    """`stolen` is the share of the machine's time that its host gave to others, in the worst second."""
 
     service: str
     fault: str
