@@ -17,8 +17,8 @@ _FACTORS = np.random.default_rng(20).integers(0, 2**63, 64, np.uint64) * np.uint
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemIndex:
-    """20 to 28 bytes an item, and eight more for every eight bytes of the longest id; a lookup touches memory in two places, where
-    binary search in a million ids does in twenty.
+    """12 to 20 bytes an item, and eight for every eight bytes of the longest id; a lookup touches memory in two places, where binary
+    search in a million ids does in twenty.
 
     `width` of an id in bytes, longer than any; `first` int32 [2^bits] is the row of a bucket, `following` int32 [N] the next row of the
     same bucket, both -1 where there is none.

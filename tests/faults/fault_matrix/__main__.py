@@ -20,6 +20,7 @@ from inference_graph.workspace import home
 
 ATTEMPTS = 3
 STOLEN = 0.2
+"""In a quiet hour the worst second of a cell loses 3 to 9 %."""
 EXAMPLES = """examples:
   make test-faults
   make test-faults CELLS=redis,ranking
