@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Self
 
@@ -19,6 +20,13 @@ _CONCURRENCY_STEP = 0.01
 """Of the logarithm of the concurrency: 1 % more with an answer in time, at 90 percent 9 % less with a late one."""
 
 
+_COMPUTES = 0.4
+"""Share of a core that a process takes which has much to compute; requests for a service that is late or gone wait, and take less."""
+
+_LATEST = 6
+"""Requests let in over whose time that share is taken: what begins suddenly is seen with the seventh."""
+
+
 class OverloadSettings(BaseModel):
     """`overload` in graph.yaml. Latencies are those of whole answers, from the arrival of the request."""
 
@@ -27,13 +35,13 @@ class OverloadSettings(BaseModel):
     target_ms: float = Field(60.0, gt=0, le=30_000, description="a later answer is late: when too many are, fewer candidates are ranked")
     refuse_ms: float = Field(65.0, gt=0, le=30_000, description="when too many answers are later than this, fewer are at work at once")
     budget_ms: float | None = Field(
-        None, gt=0, le=30_000, description="while less is done or nobody else let in, a request ends after this; 10 more than refuse_ms"
+        None, gt=0, le=30_000, description="a request ends after this under overload; 10 more than refuse_ms"
     )
     percentile: float = Field(90.0, ge=50, le=99, description="share of the answers that is to be in time, in percent")
     step: float = Field(0.01, gt=0, le=0.1, description="what one answer in time adds to the factor; a late one takes step * p / (100 - p)")
     least_factor: float = Field(0.2, gt=0, le=1, description="least share of the candidates that is ranked; 1 turns the factor off")
     least_concurrency: int = Field(4, ge=1, le=4096, description="requests that are at work at once under any overload")
-    usual_concurrency: int = Field(12, ge=1, le=4096, description="requests at work at once before answers have shown what does well")
+    usual_concurrency: int = Field(6, ge=1, le=4096, description="requests at work at once before answers have shown what does well")
     recovery_seconds: float = Field(2.0, gt=0, le=600, description="the factor rises from its least to 1 in this time without late answers")
 
     @model_validator(mode="after")
@@ -79,10 +87,18 @@ class MovingTarget:
 class Overload:
     """What a process does less of: candidates ranked, and requests at work at once. One for all surfaces, which share the machine."""
 
-    def __init__(self, settings: OverloadSettings | None = None, most: int = 64, clock: Callable[[], float] = time.monotonic) -> None:
-        """`most`: requests at work at once that are never exceeded."""
+    def __init__(
+        self,
+        settings: OverloadSettings | None = None,
+        most: int = 64,
+        clock: Callable[[], float] = time.monotonic,
+        processor_time: Callable[[], float] = time.process_time,
+    ) -> None:
+        """`most`: requests at work at once that are never exceeded. `processor_time`: seconds that this process has computed."""
         self._most = most
         self._clock = clock
+        self._processor_time = processor_time
+        self._let_in = deque([(clock(), processor_time())], maxlen=_LATEST)
         self.at_work = 0
         self.adjust(settings or OverloadSettings())
 
@@ -115,7 +131,7 @@ class Overload:
 
     @property
     def concurrency(self) -> int:
-        """Requests for answers that may be at work at once."""
+        """Requests for answers that may be at work at once; twice as many may while there is little to compute for them."""
         return round(math.exp(self._concurrency.value(self._clock())))
 
     @property
@@ -126,9 +142,9 @@ class Overload:
     def budget(self) -> float:
         """Seconds that a request may take now: unbounded while there is room for another one, and everything is done.
 
-        One that is alone is not hurried, also where no other may be at work.
+        One that is alone is not hurried, also where no other may be at work; nor are those that wait for others than this process.
         """
-        if self.at_work <= 1 or (self.factor == 1.0 and self.admits()):
+        if self.at_work <= 1 or not self._computes or (self.factor == 1.0 and self.admits()):
             return math.inf
         settings = self._settings
         return (settings.refuse_ms + 10.0 if settings.budget_ms is None else settings.budget_ms) / 1000
@@ -137,9 +153,24 @@ class Overload:
         """How many of `limit` candidates are ranked now; at least one."""
         return math.ceil(limit * self.factor - 1e-9)
 
+    def begins(self) -> None:
+        """A request is at work; who ends one takes it off `at_work`."""
+        self.at_work += 1
+        self._let_in.append((self._clock(), self._processor_time()))
+
     def admits(self) -> bool:
         """Whether one more request may be at work."""
-        return self.at_work < self.concurrency
+        return self.at_work < self._most and self._places < self.concurrency
+
+    @property
+    def _places(self) -> float:
+        """What the requests at work take of the concurrency: half a place each while they only wait."""
+        return self.at_work if self._computes else self.at_work / 2
+
+    @property
+    def _computes(self) -> bool:
+        since, computed = self._let_in[0]
+        return self._processor_time() - computed >= _COMPUTES * (self._clock() - since)
 
     def answered(self, seconds: float | None, *, overloaded: bool = False, ranker_late: bool = False) -> None:
         """One answer more: its latency, None where it says nothing about load.
@@ -156,6 +187,6 @@ class Overload:
         self._factor.answered(overloaded or ranker_late or latency_ms > self._settings.target_ms, now)
         # Nobody is refused as long as everything is done for the others.
         late = self._does_less and (overloaded or latency_ms > self._settings.refuse_ms)
-        if late or 2 * self.at_work >= self.concurrency:
+        if late or 2 * self._places >= self.concurrency:
             # Without the second condition a quiet hour would teach that any number does well.
             self._concurrency.answered(late, now)

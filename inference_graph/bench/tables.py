@@ -99,6 +99,7 @@ OVERLOAD_ROWS = {
     "good_p50_ms": "p50 of good answers, ms",
     "good_p99_ms": "p99 of good answers, ms",
     "worst_ms": "slowest answer, from when it was sent, ms",
+    "over_bound": "answers over the bound",
     "refused_p99_ms": "p99 of refusals, ms",
     "late_p99_ms": "of that the generator's own delay (p99), ms",
     "cpu_seconds": "CPU seconds of the graph",

@@ -112,7 +112,8 @@ class Front:
         if posted and not self._admits(surface):
             raise Refused(Fault(429, BUSY, None, RETRY))
         self._at_work += posted
-        self._overload.at_work += answers
+        if answers:
+            self._overload.begins()
         try:
             yield
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,7 +69,8 @@ def app() -> Waiting:
 
 def front_over(app: Callable[..., Awaitable[None]], most: int, usual: int | None = None) -> Front:
     settings = OverloadSettings(least_concurrency=1, usual_concurrency=usual or most)
-    return Front(app, {PREDICT: "home"}, Limits(concurrency=most), lambda: False, Overload(settings, most))
+    computes = Overload(settings, most, processor_time=time.monotonic)
+    return Front(app, {PREDICT: "home"}, Limits(concurrency=most), lambda: False, computes)
 
 
 async def start(front: Front, path: str = PREDICT, whole: bool = True) -> tuple[Asked, asyncio.Task[None]]:

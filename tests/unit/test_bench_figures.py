@@ -246,9 +246,10 @@ def test_overload_counts_what_came_of_each_request_and_takes_the_refusals_off():
         *(outcome(status=500) for _ in range(3)),
         outcome(status=0),
     ]
-    load = load_of(20.0, outcomes, (10.0, 5.0, 2.0), refusal_ms=10.0, cores=2)
+    load = load_of(20.0, outcomes, (10.0, 5.0, 2.0), refusal_ms=10.0, bound_ms=80.0, cores=2)
     assert (load.full, load.fewer_candidates, load.degraded, load.refused, load.errors) == (50, 30, 2, 100, 4)
     assert load.worst_ms == pytest.approx(90)
+    assert load.over_bound == 2
     assert load.good_per_cpu_second == pytest.approx(80 / (5.0 - 1.0))
     assert load.cpu_left_seconds == pytest.approx(2 * 10 - 2 - 1)
 

@@ -32,7 +32,8 @@ def target(percentile: float = 90.0, per_second: float = 0.0) -> MovingTarget:
 
 
 def busy(clock: Clock, **settings: float) -> Overload:
-    overload = Overload(OverloadSettings(**settings), clock=clock)  # type: ignore[arg-type]
+    """Of a process that computes all the time."""
+    overload = Overload(OverloadSettings(**settings), clock=clock, processor_time=clock)  # type: ignore[arg-type]
     overload.at_work = 8
     return overload
 
@@ -155,6 +156,46 @@ def test_a_ranker_that_is_gone_gets_fewer_candidates_and_refuses_nobody() -> Non
     assert overload.concurrency >= before
 
 
+def test_requests_that_only_wait_take_half_a_place_each_and_are_not_hurried() -> None:
+    clock = Clock()
+    overload = Overload(clock=clock, processor_time=lambda: 0.0)
+    for waiting in range(2 * overload.settings.usual_concurrency):
+        assert overload.admits(), waiting
+        overload.begins()
+        clock.now += 0.05
+    assert not overload.admits()
+    assert overload.budget == math.inf
+
+
+def test_a_rush_is_seen_with_the_seventh_request_after_however_long_a_calm() -> None:
+    clock, computed = Clock(), Clock()
+    overload = Overload(clock=clock, processor_time=computed)
+    for _ in range(20):
+        overload.begins()
+        overload.at_work -= 1
+        clock.now += 1.0
+    for _ in range(6):
+        assert overload.admits()
+        overload.begins()
+        clock.now += 0.007
+        computed.now += 0.005
+    assert not overload.admits()
+    assert overload.budget < math.inf
+    clock.now += 0.1
+    assert overload.admits()
+    assert overload.budget == math.inf
+
+
+def test_never_more_are_at_work_than_the_bound_also_where_they_only_wait() -> None:
+    clock = Clock()
+    overload = Overload(most=3, clock=clock, processor_time=lambda: 0.0)
+    for _ in range(3):
+        assert overload.admits()
+        overload.begins()
+        clock.now += 1.0
+    assert not overload.admits()
+
+
 def test_a_quiet_hour_does_not_teach_that_any_number_does_well() -> None:
     clock = Clock()
     overload = busy(clock)
@@ -199,6 +240,7 @@ def test_refusing_before_doing_less_is_no_setting() -> None:
 def test_a_request_has_its_whole_budget_until_less_is_done() -> None:
     clock = Clock()
     overload = busy(clock, budget_ms=85.0)
+    overload.at_work = 4
     assert overload.budget == math.inf
     answer(overload, clock, 200.0, count=20)
     assert overload.factor < 1.0
