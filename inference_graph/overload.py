@@ -19,7 +19,6 @@ _QUIET_SECONDS = 0.5
 _CONCURRENCY_STEP = 0.01
 """Of the logarithm of the concurrency: 1 % more with an answer in time, at 90 percent 9 % less with a late one."""
 
-
 _COMPUTES = 0.4
 """Share of a core that a process takes which has much to compute; requests for a service that is late or gone wait, and take less."""
 
@@ -34,13 +33,11 @@ class OverloadSettings(BaseModel):
 
     target_ms: float = Field(60.0, gt=0, le=30_000, description="a later answer is late: when too many are, fewer candidates are ranked")
     refuse_ms: float = Field(65.0, gt=0, le=30_000, description="when too many answers are later than this, fewer are at work at once")
-    budget_ms: float | None = Field(
-        None, gt=0, le=30_000, description="a request ends after this under overload; 10 more than refuse_ms"
-    )
+    budget_ms: float | None = Field(None, gt=0, le=30_000, description="a request ends after this under overload; 10 more than refuse_ms")
     percentile: float = Field(90.0, ge=50, le=99, description="share of the answers that is to be in time, in percent")
     step: float = Field(0.01, gt=0, le=0.1, description="what one answer in time adds to the factor; a late one takes step * p / (100 - p)")
     least_factor: float = Field(0.2, gt=0, le=1, description="least share of the candidates that is ranked; 1 turns the factor off")
-    least_concurrency: int = Field(4, ge=1, le=4096, description="requests that are at work at once under any overload")
+    least_concurrency: int = Field(4, ge=1, le=4096, description="requests at work at once under any overload; twice as many where they wait")
     usual_concurrency: int = Field(6, ge=1, le=4096, description="requests at work at once before answers have shown what does well")
     recovery_seconds: float = Field(2.0, gt=0, le=600, description="the factor rises from its least to 1 in this time without late answers")
 
