@@ -37,7 +37,7 @@ class OverloadSettings(BaseModel):
     percentile: float = Field(90.0, ge=50, le=99, description="share of the answers that is to be in time, in percent")
     step: float = Field(0.01, gt=0, le=0.1, description="what one answer in time adds to the factor; a late one takes step * p / (100 - p)")
     least_factor: float = Field(0.2, gt=0, le=1, description="least share of the candidates that is ranked; 1 turns the factor off")
-    least_concurrency: int = Field(4, ge=1, le=4096, description="requests at work at once under any overload; twice as many where they wait")
+    least_concurrency: int = Field(4, ge=1, le=4096, description="requests at work at once under any overload")
     usual_concurrency: int = Field(6, ge=1, le=4096, description="requests at work at once before answers have shown what does well")
     recovery_seconds: float = Field(2.0, gt=0, le=600, description="the factor rises from its least to 1 in this time without late answers")
 
