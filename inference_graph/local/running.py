@@ -12,6 +12,7 @@ from inference_graph.errors import InvalidConfiguration
 from inference_graph.graph import load_graph
 from inference_graph.local.ports import HOST
 from inference_graph.local.servers import MODELS, Ports, transformer_program
+from inference_graph.local.up_file import runs
 from inference_graph.settings import Settings
 from inference_graph.workspace import Workspace, home
 
@@ -28,6 +29,12 @@ class Running:
     @classmethod
     def here(cls) -> Running:
         """Raises InvalidConfiguration, which says how to start it, where nothing runs."""
+        absent = InvalidConfiguration(
+            f"no inference graph runs here ({home()}), and this needs a running one: "
+            "start it with `make run` or `inference-graph up`, in another terminal"
+        )
+        if not runs(home()):
+            raise absent
         try:
             processes: dict[str, Any] = json.loads((home() / "up.json").read_text())["processes"]
             models = {name: (int(processes[name]["port"]), int(processes[name]["rest_port"])) for name in MODELS}
@@ -35,10 +42,7 @@ class Running:
             ports = Ports(int(processes["transformer"]["port"]), redis, models)
             pids = {name: int(processes[name]["pid"]) for name in ("redis", *MODELS) if name in processes}
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise InvalidConfiguration(
-                f"no inference graph runs here ({home()}), and this needs a running one: "
-                "start it with `make run` or `inference-graph up`, in another terminal"
-            ) from error
+            raise absent from error
         return cls(Workspace.current(), ports, _redis_url(redis), pids)
 
     def settings(self) -> Settings:

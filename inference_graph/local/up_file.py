@@ -49,3 +49,15 @@ def only_one(folder: Path, port: int) -> Iterator[None]:
         file.write(f"pid {os.getpid()}, port {port}\n")
         file.flush()
         yield
+
+
+def runs(folder: Path) -> bool:
+    """Whether an `up` holds the folder's lock: one that was killed leaves its up.json behind."""
+    try:
+        with (folder / "up.lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False

@@ -22,6 +22,7 @@ import pyarrow.parquet
 import pytest
 
 import inference_graph
+from inference_graph.local.up_file import runs
 from inference_graph.workspace import Workspace
 
 FAKE = Path(__file__).with_name("fake_installation.py")
@@ -208,6 +209,7 @@ def test_killing_up_leaves_nothing_and_the_next_run_cleans_up(installation):
     process.wait()
     wait_until(lambda: ours(installation.home) == [])
     assert installation.up_json.exists()
+    assert not runs(installation.home)
     installation.wait_for_up(installation.start())
 
 

@@ -31,6 +31,8 @@ from inference_graph.bench.step_times import Reading
 from inference_graph.errors import DependencyBadResponse, DependencyUnavailable, InvalidConfiguration
 from inference_graph.graph import default_graph, load_graph
 from inference_graph.local.running import Running
+from inference_graph.local.up_file import only_one
+from inference_graph.workspace import Workspace
 
 
 def outcome(due=0.0, milliseconds=10.0, status=200, degraded=(), sent_late=0.0):
@@ -268,6 +270,17 @@ def test_the_stand_in_for_redis_keeps_user_password_and_database():
 def test_without_a_running_graph_bench_says_how_to_start_one(tmp_path, monkeypatch):
     monkeypatch.setenv("INFERENCE_GRAPH_HOME", str(tmp_path))
     with pytest.raises(InvalidConfiguration, match=r"make run.*inference-graph up"):
+        Running.here()
+
+
+def test_the_up_json_of_an_up_that_was_killed_is_no_running_graph(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFERENCE_GRAPH_HOME", str(tmp_path))
+    monkeypatch.setattr(Workspace, "current", lambda: Workspace(tmp_path))
+    processes = {name: {"pid": 1, "port": 7000, "rest_port": 7001} for name in ("redis", "retrieval", "ranking", "transformer")}
+    (tmp_path / "up.json").write_text(json.dumps({"url": "http://127.0.0.1:7000", "processes": processes}))
+    with only_one(tmp_path, 7000):
+        assert Running.here().ports.transformer == 7000
+    with pytest.raises(InvalidConfiguration, match="no inference graph runs here"):
         Running.here()
 
 

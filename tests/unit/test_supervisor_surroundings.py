@@ -83,6 +83,13 @@ def test_the_lock_keeps_a_second_one_out_until_the_first_is_gone(tmp_path):
         assert (tmp_path / "up.lock").read_text() == f"pid {os.getpid()}, port 8081\n"
 
 
+def test_what_runs_is_what_holds_the_lock(tmp_path):
+    assert not up_file.runs(tmp_path)
+    with up_file.only_one(tmp_path, 8080):
+        assert up_file.runs(tmp_path)
+    assert not up_file.runs(tmp_path)
+
+
 def test_prepared_lasts_until_data_settings_or_a_step_change(workspace, tmp_path, monkeypatch):
     data = tmp_path / "data"
     data.mkdir()

@@ -22,6 +22,7 @@ from inference_graph.local.ports import HOST, free_ports
 from inference_graph.local.process import spawn, stop
 from inference_graph.local.readiness import model_answers, redis_answers, transformer_answers
 from inference_graph.local.servers import MODELS, Ports, transformer_program
+from inference_graph.local.up_file import runs
 from inference_graph.workspace import Workspace
 
 SERVICES = ("redis", *MODELS)
@@ -166,15 +167,18 @@ class Bed:
 @asynccontextmanager
 async def running_up(home: Path, folder: Path) -> AsyncIterator[None]:
     """`inference-graph up` in that home until the block ends; one that runs there already is used and left alone."""
-    if (home / "up.json").exists():
+    up_file = home / "up.json"
+    if runs(home):
+        await until(up_file.exists, "the inference-graph up that is starting here", 900)
         yield
         return
+    up_file.unlink(missing_ok=True)  # of one that was killed
     (port,) = free_ports(1)
     log = folder / "up.log"
     environment = {**os.environ, "INFERENCE_GRAPH_HOME": str(home)}
     process = spawn((str(Path(sys.executable).parent / "inference-graph"), "up", "--port", str(port)), environment, log)
     try:
-        await until(lambda: (home / "up.json").exists() or process.poll() is not None, "inference-graph up", 900)
+        await until(lambda: up_file.exists() or process.poll() is not None, "inference-graph up", 900)
         if process.poll() is not None:
             raise RuntimeError(f"inference-graph up ended: {log.read_text()[-1500:]}")
         yield
