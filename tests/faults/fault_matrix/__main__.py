@@ -40,9 +40,8 @@ def main() -> None:
     cells = [cell for cell in every_cell() if not words or any(word in cell.name for word in words)]
     if not cells:
         parser.error(f"--cells: none of the cells holds {given.cells!r}; there are:\n  " + "\n  ".join(cell.name for cell in every_cell()))
-    # A full collection among what the imports made would hold up every proxy at once, as no fault of any service does.
-    gc.collect()
-    gc.freeze()
+    # A collection in the midst of a cell would hold up its client and every proxy at once, as no fault of any service does.
+    gc.disable()
     verdicts = asyncio.run(run(cells, Console(highlight=False)))
     show(verdicts, Console(highlight=False, width=max(150, Console().width)))
     if given.json:
@@ -72,6 +71,7 @@ async def _settled(cell: Cell, bed: Bed) -> Verdict:
     It says so by naming something before its fault, or by how much of its time went to others in the worst second.
     """
     for _ in range(ATTEMPTS):
+        gc.collect()
         verdict = await play(cell, bed, Bounds.of(bed.budget))
         if verdict.passed or (verdict.stolen <= STOLEN and not any(BEFORE in problem for problem in verdict.problems)):
             break
