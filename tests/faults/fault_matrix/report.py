@@ -27,7 +27,7 @@ def row(verdict: Verdict) -> tuple[str, ...]:
         f"{verdict.p99_ms:.0f}",
         f"{verdict.clean_after_s:.1f}",
         f"{100 * verdict.stolen:.0f} %",
-        "passed" if verdict.passed else "FAILED",
+        ("passed" if verdict.passed else "FAILED") + (f", play {verdict.plays}" if verdict.plays > 1 else ""),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -57,6 +58,10 @@ class Traffic:
     @asynccontextmanager
     async def flowing(self) -> AsyncIterator[list[Answer]]:
         """Sends until the block ends, then waits for what is still under way."""
+        # A collection over a hundred kept explanations takes 90 ms, over 20,000 answers 450: until then no request leaves when it is
+        # due, and every proxy of this process stands still, as by no fault of any service.
+        gc.collect()
+        gc.disable()
         client, open_requests = HttpClient(self.url), set[asyncio.Task[None]]()
         sending = asyncio.create_task(self._send(client, open_requests))
         try:
@@ -65,6 +70,7 @@ class Traffic:
             sending.cancel()
             await asyncio.gather(sending, *open_requests, return_exceptions=True)
             client.close()
+            gc.enable()
 
     async def _send(self, client: HttpClient, open_requests: set[asyncio.Task[None]]) -> None:
         loop = asyncio.get_running_loop()

@@ -45,7 +45,7 @@ UNTIMED = Bounds(math.inf, 0.1)
 
 @dataclass(frozen=True)
 class Verdict:
-    """`stolen` is the share of the machine's time that its host gave to others, in the worst second."""
+    """`stolen` is the share of the machine's time that its host gave to others, in the worst second; `plays` is how often it was tried."""
 
     service: str
     fault: str
@@ -58,6 +58,7 @@ class Verdict:
     problems: tuple[str, ...] = field(default=())
     exact: bool = True
     stolen: float = 0.0
+    plays: int = 1
 
     @property
     def passed(self) -> bool:
