@@ -137,11 +137,11 @@ class Overload:
 
     @property
     def budget(self) -> float:
-        """Seconds that a request may take now: unbounded while there is room for another one, and everything is done.
+        """Seconds that a request may take now: unbounded until answers were late; a burst alone hurries nobody.
 
         One that is alone is not hurried, also where no other may be at work; nor are those that wait for others than this process.
         """
-        if self.at_work <= 1 or not self._computes or (self.factor == 1.0 and self.admits()):
+        if self.at_work <= 1 or not self._computes or not self._does_less or (self.factor == 1.0 and self.admits()):
             return math.inf
         settings = self._settings
         return (settings.refuse_ms + 10.0 if settings.budget_ms is None else settings.budget_ms) / 1000

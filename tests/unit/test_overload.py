@@ -180,9 +180,23 @@ def test_a_rush_is_seen_with_the_seventh_request_after_however_long_a_calm() -> 
         clock.now += 0.007
         computed.now += 0.005
     assert not overload.admits()
-    assert overload.budget < math.inf
     clock.now += 0.1
     assert overload.admits()
+
+
+def test_a_burst_hurries_nobody_before_answers_were_late_and_then_hurries_who_computes() -> None:
+    clock, computed = Clock(), Clock()
+    overload = Overload(clock=clock, processor_time=computed)
+    for _ in range(6):
+        overload.begins()
+        clock.now += 0.007
+        computed.now += 0.007
+    assert not overload.admits()
+    assert overload.budget == math.inf
+    answer(overload, clock, 200.0, count=20)
+    computed.now = clock.now
+    assert overload.budget < math.inf
+    clock.now += 1.0
     assert overload.budget == math.inf
 
 
@@ -248,6 +262,14 @@ def test_a_request_has_its_whole_budget_until_less_is_done() -> None:
     clock.now += 60.0
     assert overload.budget == math.inf
     overload.at_work = overload.concurrency
+    assert overload.budget == math.inf
+
+
+def test_where_the_factor_is_turned_off_requests_are_hurried_once_no_other_is_let_in() -> None:
+    overload = busy(Clock(), budget_ms=85.0, least_factor=1.0)
+    overload.at_work = overload.concurrency - 1
+    assert overload.budget == math.inf
+    overload.at_work += 1
     assert overload.budget == pytest.approx(0.085)
 
 
