@@ -140,6 +140,7 @@ class Overload:
         """Seconds that a request may take now: unbounded until answers were late; a burst alone hurries nobody.
 
         One that is alone is not hurried, also where no other may be at work; nor are those that wait for others than this process.
+        Where the factor is turned off, that there is no room for another one is all that tells.
         """
         if self.at_work <= 1 or not self._computes or not self._does_less or (self.factor == 1.0 and self.admits()):
             return math.inf

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from fault_matrix.report import row
 from fault_matrix.traffic import Answer
 from fault_matrix.verdict import UNTIMED, Bounds, Verdict, Window, judge, percentile
 
@@ -63,3 +65,9 @@ def test_a_cell_without_an_answer_during_the_fault_shows_nothing() -> None:
 def test_a_percentile_is_a_value_that_was_measured() -> None:
     assert percentile([float(i) for i in range(1, 101)], 0.99) == 99.0
     assert percentile([5.0], 0.99) == 5.0
+
+
+def test_the_table_says_when_a_cell_was_played_more_than_once():
+    cell = Verdict("redis", "killed", (), 20, 5, 20, 30.0, 0.0)
+    assert row(cell)[-1] == "passed"
+    assert row(replace(cell, plays=2))[-1] == "passed, play 2"
