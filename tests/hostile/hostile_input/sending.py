@@ -48,6 +48,8 @@ class Sender:
         try:
             if self._socket is None:
                 self._socket = socket.create_connection(self._address, ANSWER_SECONDS)
+                # Else a body waits for the acknowledgement of its head: 30 ms of every request.
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with suppress(ConnectionError):  # an answer may come before all was sent
                 for part in parts:
                     self._socket.sendall(part)
