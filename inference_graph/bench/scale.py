@@ -69,7 +69,7 @@ class ScaleReport:
     @property
     def faultless(self) -> bool:
         """Fewer candidates under load are no fault: the machine had other work."""
-        return not any({*size.without, *size.swap.without} - {"fewer_candidates"} for size in self.sizes)
+        return not any({*size.without, *size.swap.steady_without, *size.swap.without} - {"fewer_candidates"} for size in self.sizes)
 
     def document(self) -> dict[str, Any]:
         return {**asdict(self), "controller_ratio": round(self.controller_ratio, 3)}

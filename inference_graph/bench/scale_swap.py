@@ -24,13 +24,14 @@ LIMIT = 10
 @dataclass(frozen=True)
 class Swap:
     """`worst_ms` of the requests from a publishing on, the median of several swaps; `steady_p99_ms` and `steady_worst_ms` at the
-    same rate with nothing going on.
+    same rate with nothing going on. `steady_without` and `without` count the answers of both by what they did without, or by status.
     """
 
     steady_p99_ms: float
     steady_worst_ms: float
     worst_ms: float
     worst_of_each_ms: Sequence[float]
+    steady_without: Mapping[str, int]
     without: Mapping[str, int]
 
     @property
@@ -59,12 +60,14 @@ async def swap(world: World, catalogue: Catalogue, users: Sequence[str]) -> Swap
         steady_worst_ms=_milliseconds(steady, 100),
         worst_ms=float(np.median(worst)),
         worst_of_each_ms=worst,
-        without=dict(Counter(name for part in (steady, *disturbed) for outcome in part for name in _without(outcome))),
+        steady_without=_without([steady]),
+        without=_without(disturbed),
     )
 
 
-def _without(outcome: Outcome) -> tuple[str, ...]:
-    return outcome.degraded if outcome.status == 200 else (f"status {outcome.status}",)
+def _without(parts: Sequence[Sequence[Outcome]]) -> dict[str, int]:
+    outcomes = [outcome for part in parts for outcome in part]
+    return dict(Counter(name for o in outcomes for name in (o.degraded if o.status == 200 else (f"status {o.status}",))))
 
 
 def _another(world: World, catalogue: Catalogue) -> Path:

@@ -14,7 +14,6 @@ MOST_READ = 500
 DEFAULT_READ = 100
 AHEAD_SECONDS = 300.0
 LARGEST_VALUE = 1e6
-BUILT_IN_TYPES = frozenset({"rating", "purchase"})
 KEYS = ("item_id", "type", "value", "timestamp", "event_id", "request_id")
 
 

@@ -16,7 +16,6 @@ from inference_graph.settings import Settings
 from model_server.flags import Flags, read_flags
 from rec_models.commands.refresh import refresh
 
-OURS_ALONE = {"host"}
 KSERVE_ADDS = {"REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_CA"}
 
 

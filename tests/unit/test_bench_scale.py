@@ -16,7 +16,7 @@ from inference_graph.errors import InvalidConfiguration
 PROCESSES = ("redis", "retrieval", "ranking", "transformer")
 
 
-def figures(items: int, cpu: float = 2.0, **without: int) -> SizeFigures:
+def figures(items: int, cpu: float = 2.0, undisturbed: int = 0, **without: int) -> SizeFigures:
     memory = dict.fromkeys(PROCESSES, 100.0)
     return SizeFigures(
         items=items,
@@ -36,7 +36,7 @@ def figures(items: int, cpu: float = 2.0, **without: int) -> SizeFigures:
         seconds=dict.fromkeys([*(f"{name} ready" for name in PROCESSES), "index"], 1.0),
         peak_rss_mb=memory,
         private_mb=memory,
-        swap=Swap(40.0, 50.0, 60.0, (60.0,), without),
+        swap=Swap(40.0, 50.0, 60.0, (60.0,), {"history": undisturbed} if undisturbed else {}, without),
     )
 
 
@@ -53,6 +53,7 @@ def test_the_ratio_is_the_largest_to_the_smallest_and_a_degraded_answer_is_a_fau
     assert report.faultless
     assert report.document()["controller_ratio"] == 1.2
     assert not ScaleReport({}, [figures(10_000, ranker=1)]).faultless
+    assert not ScaleReport({}, [figures(10_000, undisturbed=1)]).faultless
     assert ScaleReport({}, [figures(10_000, fewer_candidates=3)]).faultless
 
 
