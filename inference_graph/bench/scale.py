@@ -99,7 +99,7 @@ def _measured(world: World, items: int) -> SizeFigures:
         found = runner.run(retrieval(world))
         near, curve = runner.run(vectors(world, catalogue))
         world.say(f"{items:,} items: another snapshot is taken up under load")
-        swapped = runner.run(swap(world, catalogue, users))
+        swapped = runner.run(swap(world, catalogue, users, _percentile(walls, 50)))
     peak, private = memory_mb(world.pids)
     return SizeFigures(
         items=items,

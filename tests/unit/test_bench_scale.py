@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from inference_graph.bench.command import app
 from inference_graph.bench.scale import ScaleReport, SizeFigures, controller_wall
 from inference_graph.bench.scale_recall import Found
-from inference_graph.bench.scale_swap import Swap
+from inference_graph.bench.scale_swap import Swap, bearable_rate
 from inference_graph.bench.scale_table import show_scale
 from inference_graph.errors import InvalidConfiguration
 
@@ -36,7 +36,7 @@ def figures(items: int, cpu: float = 2.0, undisturbed: int = 0, **without: int) 
         seconds=dict.fromkeys([*(f"{name} ready" for name in PROCESSES), "index"], 1.0),
         peak_rss_mb=memory,
         private_mb=memory,
-        swap=Swap(40.0, 50.0, 60.0, (60.0,), {"history": undisturbed} if undisturbed else {}, without),
+        swap=Swap(20.0, 40.0, 50.0, 60.0, (60.0,), {"history": undisturbed} if undisturbed else {}, without),
     )
 
 
@@ -65,6 +65,11 @@ def test_recall_is_printed_beside_the_time():
     assert "1,000,000 items" in text
     assert "EF_RUNTIME 100: recall@100 0.990" in text
     assert "worst of the swap / undisturbed p99" in text
+
+
+def test_a_snapshot_is_swapped_under_a_load_that_the_machine_bears():
+    assert bearable_rate(10.0) == 20.0
+    assert bearable_rate(40.0) == pytest.approx(8.3)
 
 
 @pytest.mark.parametrize("sizes", ["", "ten", "10000,", "100", "-5"])
