@@ -84,9 +84,14 @@ def _without(parts: Sequence[Sequence[Outcome]]) -> dict[str, int]:
 
 def _another(world: World, catalogue: Catalogue) -> Path:
     """The same catalogue as of a second later: every file is written, and read, anew."""
-    facts = {"categories": catalogue.categories, "attributes": catalogue.attributes}
-    newest = catalogue.newest_event + 1
-    return write_snapshot(world.store.staging, catalogue.arrays, **facts, newest_event=newest, created=time.time())  # type: ignore[arg-type]
+    return write_snapshot(
+        world.store.staging,
+        catalogue.arrays,
+        categories=catalogue.categories,
+        attributes=catalogue.attributes,
+        newest_event=catalogue.newest_event + 1,
+        created=time.time(),
+    )
 
 
 async def _publish_after(world: World, folder: Path, seconds: float) -> None:

@@ -28,7 +28,7 @@ ROWS: tuple[tuple[str, Callable[[SizeFigures], str]], ...] = (
     ("transformer ready, s", lambda size: f"{size.seconds['transformer ready']:.1f}"),
     ("retrieval ready, s", lambda size: f"{size.seconds['retrieval ready']:.1f}"),
     ("ranking ready, s", lambda size: f"{size.seconds['ranking ready']:.1f}"),
-    ("vector index, s", lambda size: f"{size.seconds['index']:.1f}"),
+    ("vector index, s", lambda size: f"{size.seconds['index']:.1f}" if size.index.get("added") else "there already"),
     ("private memory of the transformer, MB", lambda size: f"{size.private_mb['transformer']:.0f}"),
     ("private memory of redis, MB", lambda size: f"{size.private_mb['redis']:.0f}"),
     ("private memory of retrieval, MB", lambda size: f"{size.private_mb['retrieval']:.0f}"),

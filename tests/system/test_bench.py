@@ -11,8 +11,8 @@ import pytest
 
 COMMAND = Path(sys.executable).parent / "inference-graph"
 MEASURED = {"ratio_to_floor": 1.42, "overhead_to_empty": 2.82, "naive_to_ours": 1.87, "naive_cpu_to_ours": 2.97}
-"""Here: a hundred candidates of the built-in world, the middle of five runs. Who makes a ratio better writes the new one down. How much
-slower the naive way is differs by machine (the middles are 1.87 and 2.64 on two): its ratios are those of where it fares best.
+"""Here: a hundred candidates of the built-in world, the middle of five runs. Who makes a ratio better writes the new one down. The
+naive way's ratios are the lowest middles so far, of earlier code on another machine; today's on a slow one gave 2.64, 3.07.
 """
 NOISE = {"ratio_to_floor": 0.15, "overhead_to_empty": 0.25, "naive_to_ours": 0.15, "naive_cpu_to_ours": 0.4}
 """Five runs lay within 5, 22, 4 and 7 percent of their middle; with both cores busy by other work the last was 26 percent less."""
